@@ -1,0 +1,1 @@
+"""Tauro: the life of a model in one library."""

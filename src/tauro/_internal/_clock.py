@@ -1,0 +1,31 @@
+"""Time, with a seam for tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+_source: Callable[[], int] = time.time_ns
+
+
+def set_source(source: Callable[[], int] | None) -> None:
+    """Replace the wall clock (nanoseconds since the epoch); None restores the real one."""
+    global _source  # noqa: PLW0603 - the one seam through which tests hold the clock still
+    _source = source or time.time_ns
+
+
+def now_ns() -> int:
+    """Return nanoseconds since the epoch, UTC."""
+    return _source()
+
+
+def now() -> datetime:
+    """Return the time as an aware datetime in UTC, to the microsecond."""
+    return from_ns(now_ns())
+
+
+def from_ns(nanoseconds: int) -> datetime:
+    """Return an aware UTC datetime, to the microsecond."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)

@@ -1,0 +1,320 @@
+"""Every file-system call of the store, in one place.
+
+Two things follow from that. Tests install a hook (:func:`set_fault_hook`) that is called before
+each operation with its name and path, and so can make any of them fail, fall short, or kill the
+process. And the order of the calls that makes a write atomic stands here once: write to a
+temporary name in the same folder, make the bytes durable where asked, rename or link, make the
+folder durable.
+
+Names of temporary files start with ``.tmp-``; no reader looks at them and ``gc`` removes old ones.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import mmap
+import os
+import shutil
+import stat as stat_module
+from collections.abc import Callable, Iterator
+from typing import Final
+
+TMP_PREFIX: Final = ".tmp-"
+_CHUNK: Final = 1 << 20
+_counter = itertools.count()
+
+FaultHook = Callable[[str, str], int | None]
+"""Called with the operation's name and the path, before the operation.
+
+It may raise ``OSError``, end the process, or, for ``write``, return the most bytes to write.
+"""
+
+_fault: FaultHook | None = None
+
+
+def set_fault_hook(hook: FaultHook | None) -> None:
+    """Install, or with None remove, the hook that is called before each operation."""
+    global _fault  # noqa: PLW0603 - the one seam for fault injection
+    _fault = hook
+
+
+def _before(operation: str, path: str) -> int | None:
+    return _fault(operation, path) if _fault is not None else None
+
+
+def temporary_name(folder: str) -> str:
+    """Return a path in ``folder`` that no other writer uses and no reader looks at."""
+    return os.path.join(folder, f"{TMP_PREFIX}{os.getpid()}-{next(_counter)}-{os.urandom(4).hex()}")
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file name is that of an unfinished write."""
+    return name.startswith(TMP_PREFIX)
+
+
+# Descriptors
+
+
+def open_fd(path: str, flags: int, mode: int = 0o644) -> int:
+    """Open a descriptor; the folder is made where a file is created in a missing one."""
+    _before("open", path)
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+    except FileNotFoundError:
+        if not flags & os.O_CREAT:
+            raise
+        make_dirs(os.path.dirname(path))
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+
+
+def write_all(fd: int, data: bytes | memoryview, path: str) -> None:
+    """Write every byte, however many calls it takes."""
+    view = memoryview(data)
+    while view:
+        most = _before("write", path)
+        view = view[os.write(fd, view if most is None else view[: max(1, most)]) :]
+
+
+def sync_fd(fd: int, path: str) -> None:
+    """Make a descriptor's bytes survive power loss. After an error, never retry the descriptor."""
+    _before("fsync", path)
+    os.fdatasync(fd) if hasattr(os, "fdatasync") else os.fsync(fd)
+
+
+def close_fd(fd: int, path: str) -> None:
+    """Close a descriptor."""
+    try:
+        _before("close", path)
+    finally:
+        os.close(fd)
+
+
+def sync_dir(folder: str) -> None:
+    """Make the names in a folder survive power loss."""
+    _before("fsync_dir", folder)
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+# Whole files
+
+
+def read_bytes(path: str) -> bytes:
+    """Return a file's bytes."""
+    _before("read", path)
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def _write_temporary(path: str, data: bytes, *, durable: bool) -> str:
+    temporary = temporary_name(os.path.dirname(path))
+    fd = open_fd(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        try:
+            write_all(fd, data, temporary)
+            if durable:
+                sync_fd(fd, temporary)
+        finally:
+            close_fd(fd, temporary)
+    except OSError:
+        discard(temporary)
+        raise
+    return temporary
+
+
+def replace_file(path: str, data: bytes, *, durable: bool = False) -> None:
+    """Put ``data`` at ``path`` in one step; readers see the old bytes or the new, never a mix."""
+    temporary = _write_temporary(path, data, durable=durable)
+    try:
+        rename(temporary, path)
+    except OSError:
+        discard(temporary)
+        raise
+    if durable:
+        sync_dir(os.path.dirname(path))
+
+
+def create_file(path: str, data: bytes, *, durable: bool = False) -> None:
+    """Put ``data`` at ``path`` where nothing is; of several racing writers exactly one succeeds.
+
+    Raises:
+        FileExistsError: Something is there already; it is left as it is.
+    """
+    temporary = _write_temporary(path, data, durable=durable)
+    try:
+        link(temporary, path)
+    finally:
+        discard(temporary)
+    if durable:
+        sync_dir(os.path.dirname(path))
+
+
+def rename(source: str, target: str) -> None:
+    """Rename a file, or a folder to a name that is free, in one step."""
+    _before("rename", target)
+    os.rename(source, target)
+
+
+def link(source: str, target: str) -> None:
+    """Give a file a second name that must be free."""
+    _before("link", target)
+    os.link(source, target)
+
+
+def unlink(path: str) -> None:
+    """Remove a file."""
+    _before("unlink", path)
+    os.unlink(path)
+
+
+def discard(path: str) -> None:
+    """Remove a file that may be gone already, on a way that has another error to report."""
+    try:
+        unlink(path)
+    except OSError:
+        return
+
+
+# Folders
+
+
+def make_dirs(folder: str) -> None:
+    """Create a folder and those above it."""
+    if folder:
+        _before("mkdir", folder)
+        os.makedirs(folder, exist_ok=True)
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder and all in it; symbolic links are removed, not followed."""
+    _before("rmtree", folder)
+    shutil.rmtree(folder)
+
+
+def remove_empty_dir(folder: str) -> bool:
+    """Remove a folder if nothing is in it; tell whether it was removed."""
+    _before("rmdir", folder)
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            return False
+        raise
+    return True
+
+
+def list_dir(folder: str) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder in the order of their names; a missing folder is empty."""
+    _before("list", folder)
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def walk_files(folder: str) -> Iterator[str]:
+    """Yield the path of every finished file below a folder, depth first, by name.
+
+    Symbolic links are yielded as files and never followed.
+    """
+    for entry in list_dir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk_files(entry.path)
+        elif not is_temporary(entry.name):
+            yield entry.path
+
+
+def stat(path: str) -> os.stat_result | None:
+    """Return a path's status, or None where nothing is; links are not followed."""
+    _before("stat", path)
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def is_dir(path: str) -> bool:
+    """Tell whether a real folder (not a link to one) is at ``path``."""
+    found = stat(path)
+    return found is not None and stat_module.S_ISDIR(found.st_mode)
+
+
+# Copies
+
+
+def copy_file(
+    source: str,
+    target: str,
+    *,
+    durable: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[int, str]:
+    """Copy a file to a new name, hashing on the way; return its size and SHA-256.
+
+    Holes of a sparse source stay holes. ``progress`` is called with the bytes done since last time.
+    """
+    digest, size = hashlib.sha256(), 0
+    zeros = bytes(_CHUNK)
+    _before("read", source)
+    with open(source, "rb", buffering=0) as file:
+        fd = open_fd(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                if chunk == zeros:
+                    os.lseek(fd, len(chunk), os.SEEK_CUR)
+                else:
+                    write_all(fd, chunk, target)
+                if progress is not None:
+                    progress(len(chunk))
+            _before("truncate", target)
+            os.ftruncate(fd, size)
+            if durable:
+                sync_fd(fd, target)
+        finally:
+            close_fd(fd, target)
+    return size, digest.hexdigest()
+
+
+def hash_file(path: str, progress: Callable[[int], None] | None = None) -> tuple[int, str]:
+    """Return a file's size and SHA-256, read in pieces."""
+    digest, size = hashlib.sha256(), 0
+    _before("read", path)
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            if progress is not None:
+                progress(len(chunk))
+    return size, digest.hexdigest()
+
+
+# Memory maps
+
+
+def allocate(fd: int, size: int, path: str) -> None:
+    """Reserve a file's blocks, so that a full disk is an error here and not a SIGBUS later."""
+    _before("allocate", path)
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size)
+    else:
+        os.write(fd, bytes(size))
+
+
+def map_shared(fd: int, size: int, path: str) -> mmap.mmap:
+    """Map a file for reading and writing, shared with other processes."""
+    _before("map", path)
+    return mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+def flush_map(mapped: mmap.mmap, path: str) -> None:
+    """Make a map's bytes survive power loss (msync)."""
+    _before("fsync", path)
+    mapped.flush()

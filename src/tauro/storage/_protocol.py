@@ -1,0 +1,216 @@
+"""The seam between the store's layout and the places that can hold it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tauro.types import StrPath
+
+WriteMode = Literal["overwrite", "append", "error"]
+Progress = Callable[[int], None]
+"""Called with the number of bytes done since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageMetadata:
+    """What is stored at a key.
+
+    Attributes:
+        path: The key, relative to the backend's root, with ``/`` between its parts.
+        size: Bytes; of a folder, the sum over its files.
+        etag: Changes with every write of the key; compare, do not interpret.
+        modified: When it was last written, UTC.
+        format: ``json``, ``parquet``, ``bytes``, ``file`` or ``directory``.
+        sha256: Hash of the bytes where the write computed it, else None.
+        rows: Number of rows of a frame that was written, else None.
+    """
+
+    path: str
+    size: int
+    etag: str
+    modified: datetime
+    format: str = "bytes"
+    sha256: str | None = None
+    rows: int | None = None
+
+
+class StorageBackend(ABC):
+    """A place that keeps documents, frames and artifacts under keys.
+
+    Obligations of every backend, and of every wrapper around one; ``tauro.testing`` holds them as a
+    suite that third parties subclass.
+
+    **Keys** are relative, ``/``-separated, without empty, ``.`` or ``..`` segments; anything else is
+    :class:`~tauro.errors.PathNotAllowedError`, as is a key that leads out of the root by a link.
+
+    **Threads and processes.** All methods may be called from any thread and, where the place is
+    shared, from any process, without a lock of the caller's.
+
+    **Atomicity.** A write replaces its key in one step: a reader sees the old value or the new one,
+    whole, also when the writer is killed. A frame or document that cannot be encoded raises before
+    anything is written. ``create_*`` writes only where nothing is: of several racing creators exactly
+    one returns, the others raise :class:`~tauro.errors.StorageExistsError`. ``replace_bytes``
+    writes only over the version named. A folder artifact appears whole or not at all.
+
+    **Ordering.** A write that has returned is seen by every read that starts later.
+
+    **Absence.** Reading, or asking the status of, a key where nothing is raises
+    :class:`~tauro.errors.StorageNotFoundError`; ``exists`` answers false, ``list_paths`` an empty
+    list; ``delete`` of an absent key returns False and is no error.
+
+    **Ownership.** What is returned belongs to the caller, who may change it; what was passed in is
+    never changed and may be changed by the caller afterwards.
+
+    **Errors.** Failures of the place are :class:`~tauro.errors.StorageError` with the cause chained.
+    """
+
+    # Bytes
+
+    @abstractmethod
+    def read_bytes(self, path: str) -> bytes:
+        """Return the bytes at a key."""
+
+    @abstractmethod
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key, replacing what is there."""
+
+    @abstractmethod
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key where nothing is.
+
+        Raises:
+            StorageExistsError: Something is there.
+        """
+
+    @abstractmethod
+    def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
+        """Put bytes at a key whose present version is ``etag``.
+
+        Raises:
+            StorageConflictError: The key holds another version.
+            StorageNotFoundError: The key holds nothing.
+        """
+
+    # Documents
+
+    @abstractmethod
+    def write_json(self, data: Any, path: str) -> StorageMetadata:
+        """Put a JSON document at a key. NaN and infinities are refused."""
+
+    @abstractmethod
+    def read_json(self, path: str) -> Any:
+        """Return the document at a key.
+
+        Raises:
+            CorruptDataError: The bytes there are not JSON.
+        """
+
+    # Frames
+
+    @abstractmethod
+    def write_dataframe(
+        self, df: pd.DataFrame, path: str, mode: WriteMode = "overwrite"
+    ) -> StorageMetadata:
+        """Put a frame at a key as Parquet. ``append`` adds rows; ``error`` refuses to replace."""
+
+    @abstractmethod
+    def read_dataframe(self, path: str) -> pd.DataFrame:
+        """Return the frame at a key.
+
+        Raises:
+            CorruptDataError: The bytes there are not Parquet.
+        """
+
+    # Artifacts
+
+    @abstractmethod
+    def write_artifact(
+        self, src: StrPath, dest: str, *, progress: Progress | None = None
+    ) -> StorageMetadata:
+        """Copy a local file or folder to a key, replacing what is there.
+
+        Symbolic links inside a folder that lead out of it are refused.
+
+        Raises:
+            FileNotFoundError: ``src`` does not exist.
+        """
+
+    @abstractmethod
+    def read_artifact(
+        self, src: str, dest_local: StrPath, *, progress: Progress | None = None
+    ) -> None:
+        """Copy the file or folder at a key to a local path.
+
+        A file goes to ``dest_local``, or into it when that is a folder; a folder's contents go into
+        the folder ``dest_local``, which is made.
+        """
+
+    @abstractmethod
+    def move(self, src: str, dest: str) -> None:
+        """Rename a file or folder to a key where nothing is, in one step.
+
+        Raises:
+            StorageExistsError: Something is at ``dest``.
+        """
+
+    # Keys
+
+    @abstractmethod
+    def stat(self, path: str) -> StorageMetadata:
+        """Return what is stored at a key, without its content."""
+
+    @abstractmethod
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder is at a key."""
+
+    @abstractmethod
+    def list_paths(self, prefix: str = "") -> list[str]:
+        """Return the keys of all files below a folder, sorted; unfinished writes are left out."""
+
+    @abstractmethod
+    def delete(self, path: str) -> bool:
+        """Remove the file or folder at a key; tell whether something was there."""
+
+    # Identity
+
+    @property
+    @abstractmethod
+    def uri(self) -> str:
+        """Where this is, for people and for records: ``file:///…``, ``memory://…``."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every write raises :class:`~tauro.errors.ReadOnlyStoreError`."""
+        return False
+
+
+@runtime_checkable
+class SupportsLocalPath(Protocol):
+    """An ability: the keys are files that this process can open by name.
+
+    The metric log, locks and memory maps need it. Wrappers that only add behaviour have it when what
+    they wrap has it.
+    """
+
+    def local_path(self, path: str = "") -> Path:
+        """Return the file of a key (the root for ``""``), checked as every key is."""
+
+
+@runtime_checkable
+class SupportsLocks(Protocol):
+    """An ability: advisory locks shared by every process that uses the place."""
+
+    def lock(self, name: str, *, timeout: float = 10.0) -> Iterator[None]:
+        """Return a context manager that holds the lock ``name``.
+
+        Raises:
+            LockTimeoutError: The lock was not free in time; the body was not entered.
+        """

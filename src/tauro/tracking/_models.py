@@ -1,0 +1,162 @@
+"""The records of tracking, as they stand in the store's JSON documents."""
+
+from __future__ import annotations
+
+import enum
+import math
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+Lifecycle = Literal["active", "deleted"]
+
+
+class RunStatus(str, enum.Enum):
+    """The state of a run. Abandonment is derived by readers, not written."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    SCHEDULED = "SCHEDULED"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The exception that ended a run."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class DatasetInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A dataset that a run read.
+
+    Attributes:
+        name: The dataset's name in the user's words.
+        fingerprint: Hash of the content, ``sha256:…`` or a faster digest with its name.
+        context: What it was used for: ``training``, ``validation``, ``test``.
+        source: Where it came from, for people.
+        data_schema: Column name to type.
+        rows: Number of rows, None when unknown.
+        tags: Free text.
+    """
+
+    name: str
+    fingerprint: str = ""
+    context: str = ""
+    source: str = ""
+    data_schema: dict[str, str] = {}
+    rows: int | None = None
+    tags: dict[str, str] = {}
+
+
+class ArtifactRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or folder logged to a run."""
+
+    path: str
+    size: int
+    sha256: str = ""
+    is_dir: bool = False
+
+
+class LoggedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model logged to a run: its artifact path, flavor and signature."""
+
+    name: str
+    artifact_path: str
+    flavor: str
+    framework: str = ""
+    signature: dict[str, Any] = {}
+    model_id: str = ""
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """The process that opened a run; its heartbeat is the file ``_tauro/writers/{writer_id}``."""
+
+    writer_id: str
+    host: str
+    pid: int
+
+
+class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A run as its document holds it. ``rev`` rises with every write of the document."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: RunStatus
+    start_time: datetime
+    rev: int = 1
+    end_time: datetime | None = None
+    lifecycle: Lifecycle = "active"
+    deleted_at: datetime | None = None
+    parent_run_id: str | None = None
+    user: str = ""
+    parameters: dict[str, Any] = {}
+    metrics: dict[str, float | str] = {}
+    """Final value of each metric; NaN and infinities as ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
+    tags: dict[str, str] = {}
+    artifacts: list[ArtifactRecord] = []
+    inputs: list[DatasetInput] = []
+    models: list[LoggedModel] = []
+    note: str = ""
+    source: dict[str, Any] = {}
+    """Captured environment: git commit, command line, versions, host."""
+    owner: Owner | None = None
+    error: ErrorRecord | None = None
+    artifact_uri: str = ""
+
+
+class ExperimentRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An experiment as its document holds it."""
+
+    experiment_id: str
+    name: str
+    created_at: datetime
+    rev: int = 1
+    updated_at: datetime | None = None
+    description: str = ""
+    tags: dict[str, str] = {}
+    lifecycle: Lifecycle = "active"
+    deleted_at: datetime | None = None
+    artifact_location: str = ""
+
+
+_NAMED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def metric_to_json(value: float) -> float | str:
+    """Return a metric's value as JSON can hold it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def metric_from_json(value: float | str) -> float:
+    """Return the value that :func:`metric_to_json` wrote."""
+    return _NAMED[value] if isinstance(value, str) else float(value)
+
+
+_encoder = msgspec.json.Encoder()
+_run_decoder = msgspec.json.Decoder(RunRecord)
+_experiment_decoder = msgspec.json.Decoder(ExperimentRecord)
+
+
+def encode(record: RunRecord | ExperimentRecord) -> bytes:
+    """Return a record as a JSON document."""
+    return _encoder.encode(record)
+
+
+def decode_run(data: bytes) -> RunRecord:
+    """Return the run of a JSON document."""
+    return _run_decoder.decode(data)
+
+
+def decode_experiment(data: bytes) -> ExperimentRecord:
+    """Return the experiment of a JSON document."""
+    return _experiment_decoder.decode(data)
