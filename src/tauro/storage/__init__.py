@@ -1,0 +1,1 @@
+"""Places that hold a store, and the wrappers around them."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,17 +49,18 @@ class StorageBackend(ABC):
     Obligations of every backend, and of every wrapper around one; ``tauro.testing`` holds them as a
     suite that third parties subclass.
 
-    **Keys** are relative, ``/``-separated, without empty, ``.`` or ``..`` segments; anything else is
-    :class:`~tauro.errors.PathNotAllowedError`, as is a key that leads out of the root by a link.
+    **Keys** are relative, ``/``-separated, without empty, ``.`` or ``..`` segments; anything else
+    is :class:`~tauro.errors.PathNotAllowedError`, as is a key that leads out of the root by a link.
 
     **Threads and processes.** All methods may be called from any thread and, where the place is
     shared, from any process, without a lock of the caller's.
 
-    **Atomicity.** A write replaces its key in one step: a reader sees the old value or the new one,
+    **Atomicity.** A write replaces its key in one step: a reader sees the old value or the new,
     whole, also when the writer is killed. A frame or document that cannot be encoded raises before
-    anything is written. ``create_*`` writes only where nothing is: of several racing creators exactly
-    one returns, the others raise :class:`~tauro.errors.StorageExistsError`. ``replace_bytes``
-    writes only over the version named. A folder artifact appears whole or not at all.
+    anything is written. ``create_bytes`` writes only where nothing is: of several racing creators
+    exactly one returns, the others raise :class:`~tauro.errors.StorageExistsError`.
+    ``replace_bytes`` writes only over the version named. A folder artifact appears whole or not at
+    all.
 
     **Ordering.** A write that has returned is seen by every read that starts later.
 
@@ -69,7 +71,7 @@ class StorageBackend(ABC):
     **Ownership.** What is returned belongs to the caller, who may change it; what was passed in is
     never changed and may be changed by the caller afterwards.
 
-    **Errors.** Failures of the place are :class:`~tauro.errors.StorageError` with the cause chained.
+    **Errors.** Failures of the place are :class:`~tauro.errors.StorageError`, the cause chained.
     """
 
     # Bytes
@@ -196,8 +198,8 @@ class StorageBackend(ABC):
 class SupportsLocalPath(Protocol):
     """An ability: the keys are files that this process can open by name.
 
-    The metric log, locks and memory maps need it. Wrappers that only add behaviour have it when what
-    they wrap has it.
+    The metric log, locks and memory maps need it. Wrappers that only add behaviour have it when
+    what they wrap has it.
     """
 
     def local_path(self, path: str = "") -> Path:
@@ -208,7 +210,7 @@ class SupportsLocalPath(Protocol):
 class SupportsLocks(Protocol):
     """An ability: advisory locks shared by every process that uses the place."""
 
-    def lock(self, name: str, *, timeout: float = 10.0) -> Iterator[None]:
+    def lock(self, name: str, *, timeout: float = 10.0) -> AbstractContextManager[None]:
         """Return a context manager that holds the lock ``name``.
 
         Raises:

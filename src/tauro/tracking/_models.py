@@ -12,7 +12,7 @@ import msgspec
 Lifecycle = Literal["active", "deleted"]
 
 
-class RunStatus(str, enum.Enum):
+class RunStatus(enum.StrEnum):
     """The state of a run. Abandonment is derived by readers, not written."""
 
     RUNNING = "RUNNING"
@@ -20,9 +20,6 @@ class RunStatus(str, enum.Enum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     SCHEDULED = "SCHEDULED"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +96,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     user: str = ""
     parameters: dict[str, Any] = {}
     metrics: dict[str, float | str] = {}
-    """Final value of each metric; NaN and infinities as ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
+    """Last value of each metric; NaN and infinities by name, as :func:`metric_to_json` writes."""
     tags: dict[str, str] = {}
     artifacts: list[ArtifactRecord] = []
     inputs: list[DatasetInput] = []
