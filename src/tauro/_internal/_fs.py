@@ -11,6 +11,7 @@ Names of temporary files start with ``.tmp-``; no reader looks at them and ``gc`
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import itertools
@@ -318,3 +319,29 @@ def flush_map(mapped: mmap.mmap, path: str) -> None:
     """Make a map's bytes survive power loss (msync)."""
     _before("fsync", path)
     mapped.flush()
+
+
+# Swapping
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+_RENAME_SWAP: Final = 2
+
+
+def exchange(first: str, second: str) -> bool:
+    """Swap two names in one step; tell whether the system can."""
+    _before("exchange", second)
+    libc = ctypes.CDLL(None, use_errno=True)
+    a, b = os.fsencode(first), os.fsencode(second)
+    if hasattr(libc, "renameat2"):
+        result = libc.renameat2(_AT_FDCWD, a, _AT_FDCWD, b, _RENAME_EXCHANGE)
+    elif hasattr(libc, "renamex_np"):
+        result = libc.renamex_np(a, b, _RENAME_SWAP)
+    else:
+        return False
+    if result == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), second)

@@ -1,1 +1,46 @@
 """Places that hold a store, and the wrappers around them."""
+
+from tauro.storage._format import FORMAT_VERSION, StoreFormat, ensure_format, read_format
+from tauro.storage._local import LocalStorageBackend
+from tauro.storage._memory import MemoryStorageBackend
+from tauro.storage._open import (
+    DEFAULT_STORE,
+    check_tenant,
+    default_location,
+    get_active_storage,
+    open_storage,
+    set_storage_provider,
+)
+from tauro.storage._protocol import (
+    Progress,
+    StorageBackend,
+    StorageMetadata,
+    SupportsLocalPath,
+    SupportsLocks,
+    WriteMode,
+)
+from tauro.storage._wrappers import PrefixedStorage, ReadOnlyStorage, StorageWrapper
+
+__all__ = [
+    "DEFAULT_STORE",
+    "FORMAT_VERSION",
+    "LocalStorageBackend",
+    "MemoryStorageBackend",
+    "PrefixedStorage",
+    "Progress",
+    "ReadOnlyStorage",
+    "StorageBackend",
+    "StorageMetadata",
+    "StorageWrapper",
+    "StoreFormat",
+    "SupportsLocalPath",
+    "SupportsLocks",
+    "WriteMode",
+    "check_tenant",
+    "default_location",
+    "ensure_format",
+    "get_active_storage",
+    "open_storage",
+    "read_format",
+    "set_storage_provider",
+]

@@ -5,15 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+
+from tauro._internal._close import did_you_mean
+from tauro.errors import (
+    StorageConflictError,
+    StorageExistsError,
+    StorageNotFoundError,
+    ValidationError,
+)
+from tauro.storage._codec import decode_frame, decode_json, encode_frame, encode_json, join_frames
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tauro.types import StrPath
+    from tauro.types import Durability, StrPath
 
 WriteMode = Literal["overwrite", "append", "error"]
 Progress = Callable[[int], None]
@@ -27,7 +36,7 @@ class StorageMetadata:
     Attributes:
         path: The key, relative to the backend's root, with ``/`` between its parts.
         size: Bytes; of a folder, the sum over its files.
-        etag: Changes with every write of the key; compare, do not interpret.
+        etag: Differs whenever the content differs; compare, do not interpret.
         modified: When it was last written, UTC.
         format: ``json``, ``parquet``, ``bytes``, ``file`` or ``directory``.
         sha256: Hash of the bytes where the write computed it, else None.
@@ -101,35 +110,74 @@ class StorageBackend(ABC):
             StorageNotFoundError: The key holds nothing.
         """
 
-    # Documents
+    # Documents and frames, on top of bytes
 
-    @abstractmethod
     def write_json(self, data: Any, path: str) -> StorageMetadata:
-        """Put a JSON document at a key. NaN and infinities are refused."""
+        """Put a JSON document at a key. NaN and infinities are refused.
 
-    @abstractmethod
+        Raises:
+            ValidationError: The data is not JSON.
+        """
+        return replace(self.write_bytes(path, encode_json(data, path)), format="json")
+
     def read_json(self, path: str) -> Any:
         """Return the document at a key.
 
         Raises:
             CorruptDataError: The bytes there are not JSON.
         """
+        return decode_json(self.read_bytes(path), path)
 
-    # Frames
-
-    @abstractmethod
     def write_dataframe(
         self, df: pd.DataFrame, path: str, mode: WriteMode = "overwrite"
     ) -> StorageMetadata:
-        """Put a frame at a key as Parquet. ``append`` adds rows; ``error`` refuses to replace."""
+        """Put a frame at a key as Parquet.
 
-    @abstractmethod
+        Args:
+            df: The frame; its index is kept unless it is the default one.
+            path: The key.
+            mode: ``append`` adds the rows to those that are there, also when several writers append
+                at once; ``error`` refuses to replace.
+
+        Raises:
+            ValidationError: The frame cannot be written as Parquet, or the mode is unknown.
+            StorageExistsError: ``mode`` is ``error`` and something is there.
+        """
+        if mode not in get_args(WriteMode):
+            raise ValidationError(
+                f"Unknown write mode {mode!r}; expected overwrite, append or error.",
+                suggestions=did_you_mean(str(mode), get_args(WriteMode)),
+            )
+        data = encode_frame(df, path)
+        if mode == "append":
+            written = self._append_frame(df, data, path)
+        elif mode == "error":
+            written = self.create_bytes(path, data)
+        else:
+            written = self.write_bytes(path, data)
+        return replace(written, format="parquet", rows=len(df))
+
+    def _append_frame(self, df: pd.DataFrame, data: bytes, path: str) -> StorageMetadata:
+        while True:
+            try:
+                before = self.stat(path)
+                whole = join_frames(decode_frame(self.read_bytes(path), path), df)
+                return self.replace_bytes(path, encode_frame(whole, path), etag=before.etag)
+            except StorageNotFoundError:
+                try:
+                    return self.create_bytes(path, data)
+                except StorageExistsError:
+                    continue
+            except StorageConflictError:
+                continue
+
     def read_dataframe(self, path: str) -> pd.DataFrame:
         """Return the frame at a key.
 
         Raises:
             CorruptDataError: The bytes there are not Parquet.
         """
+        return decode_frame(self.read_bytes(path), path)
 
     # Artifacts
 
@@ -187,6 +235,14 @@ class StorageBackend(ABC):
     @abstractmethod
     def uri(self) -> str:
         """Where this is, for people and for records: ``file:///…``, ``memory://…``."""
+
+    def with_durability(self, durability: Durability) -> StorageBackend:
+        """Return the same place with writes that survive what ``durability`` says.
+
+        Places whose acknowledged writes always survive the loss of power return themselves.
+        """
+        del durability
+        return self
 
     @property
     def read_only(self) -> bool:

@@ -1,0 +1,183 @@
+"""What commands print: text for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import click
+
+from tauro.cli._options import State
+from tauro.errors import ErrorCode, ExitCode, TauroError, create_error_response
+
+
+class Output:
+    """Print results of one command.
+
+    With ``--json`` standard output is exactly one document and everything else goes to standard
+    error. Tables are drawn on a terminal and plain, unwrapped lines in a pipe.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @classmethod
+    def current(cls) -> Output:
+        """Return the output of the command that is running."""
+        return cls(click.get_current_context().ensure_object(State))
+
+    @property
+    def json(self) -> bool:
+        """Whether one JSON document is asked for."""
+        return self._state.json
+
+    def line(self, text: str = "") -> None:
+        """Print a line for people."""
+        print(text, file=sys.stderr if self.json else sys.stdout, flush=True)
+
+    def status(self, text: str) -> None:
+        """Print a line that is not part of the result."""
+        print(text, file=sys.stderr, flush=True)
+
+    def document(self, data: Any) -> None:
+        """Print the one JSON document."""
+        print(json.dumps(to_json(data), indent=2, ensure_ascii=False), flush=True)
+
+    def result(self, data: Any, render: Callable[[], None]) -> None:
+        """Print a result: the document with ``--json``, otherwise whatever ``render`` prints."""
+        if self.json:
+            self.document(data)
+        else:
+            render()
+
+    def table(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, str] | None = None,
+        *,
+        title: str = "",
+        empty: str = "Nothing found.",
+    ) -> None:
+        """Print rows as a table.
+
+        Args:
+            rows: One mapping a row.
+            columns: Key to heading, in order; by default the keys of the first row.
+            title: Printed above.
+            empty: Printed where there are no rows.
+        """
+        if not rows:
+            self.line(empty)
+            return
+        heads = dict(columns) if columns is not None else {key: key for key in rows[0]}
+        cells = [[to_text(row.get(key)) for key in heads] for row in rows]
+        if sys.stdout.isatty() and not self.json:
+            self._draw(list(heads.values()), cells, title)
+            return
+        if title:
+            self.line(title)
+        for line in aligned([list(heads.values()), *cells]):
+            self.line(line)
+
+    def _draw(self, heads: list[str], cells: list[list[str]], title: str) -> None:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title or None, title_justify="left", header_style="bold")
+        for head in heads:
+            table.add_column(head, overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        Console().print(table)
+
+    @contextmanager
+    def progress(
+        self, description: str, total: float | None = None
+    ) -> Iterator[Callable[..., None]]:
+        """Show progress on a terminal while the body runs; the body calls ``advance(amount)``.
+
+        In a pipe nothing is shown but the description, once.
+        """
+        if not sys.stderr.isatty():
+            self.status(description)
+            yield lambda amount=1: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(description, total=total)
+            yield lambda amount=1: bar.advance(task, amount)
+
+    def failure(self, error: Exception, code: ExitCode) -> ExitCode:
+        """Print an error: its message and remedies, with ``--debug`` its traceback."""
+        if self._state.debug:
+            traceback.print_exception(error, file=sys.stderr)
+        if self.json:
+            body = create_error_response(
+                error,
+                message=error.format_message() if isinstance(error, click.ClickException) else "",
+            )
+            if isinstance(error, click.ClickException):
+                body["error_code"] = ErrorCode.VALIDATION_ERROR.value
+            self.document({**body, "exit_code": int(code)})
+        elif isinstance(error, click.UsageError) and error.ctx is not None:
+            self.status(f"Error: {error.format_message()}\n{error.ctx.get_usage()}")
+        elif isinstance(error, click.ClickException):
+            self.status(f"Error: {error.format_message()}")
+        else:
+            self.status(f"Error: {error}")
+        if not self._state.debug and isinstance(error, TauroError) and error.__cause__ is not None:
+            self.status("  (--debug shows the traceback)")
+        return code
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield each row as a line, columns aligned by two spaces; line ends inside cells are shown."""
+    shown = [[cell.replace("\n", "\\n") for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def to_text(value: Any) -> str:
+    """Return a value as a table shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={to_text(inner)}" for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(to_text(inner) for inner in value)
+    return str(value)
+
+
+def to_json(value: Any) -> Any:
+    """Return a value as JSON can hold it; NaN and infinities become null."""
+    if isinstance(value, Enum):
+        return to_json(value.value)
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): to_json(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [to_json(inner) for inner in value]
+    item = getattr(value, "item", None)
+    return to_json(item()) if callable(item) else str(value)

@@ -1,0 +1,96 @@
+"""Documents and frames as bytes: JSON by msgspec, frames as Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tauro.errors import CorruptDataError, ValidationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def encode_json(data: Any, path: str) -> bytes:
+    """Return a document as readable JSON, keys in their order.
+
+    Raises:
+        ValidationError: The data holds something that JSON does not.
+    """
+    try:
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2)
+    except (TypeError, ValueError) as error:
+        raise ValidationError(
+            f"The document for {path!r} is not JSON: {error}.",
+            context={"path": path},
+            suggestions=["Use text, numbers, booleans, null, lists and mappings with text keys."],
+        ) from error
+    return text.encode()
+
+
+def decode_json(data: bytes, path: str) -> Any:
+    """Return the document of JSON bytes.
+
+    Raises:
+        CorruptDataError: The bytes are not JSON.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise CorruptDataError(
+            f"{path!r} does not hold JSON: {error}.",
+            context={"path": path, "size": len(data)},
+            suggestions=["`tauro store verify` lists every damaged file."],
+        ) from error
+
+
+def encode_frame(df: pd.DataFrame, path: str) -> bytes:
+    """Return a frame as Parquet.
+
+    Raises:
+        ValidationError: It is not a frame, or a column's values have no Parquet type.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pa.Table.from_pandas(df)
+    except (pa.ArrowException, TypeError, AttributeError, ValueError) as error:
+        raise ValidationError(
+            f"The frame for {path!r} cannot be written as Parquet: {error}.",
+            context={"path": path, "type": type(df).__name__},
+            suggestions=["Give every column values of one type."],
+        ) from error
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode_frame(data: bytes, path: str) -> pd.DataFrame:
+    """Return the frame of Parquet bytes.
+
+    Raises:
+        CorruptDataError: The bytes are not Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        df: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptDataError(
+            f"{path!r} does not hold Parquet: {error}.",
+            context={"path": path, "size": len(data)},
+            suggestions=["`tauro store verify` lists every damaged file."],
+        ) from error
+    return df
+
+
+def join_frames(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of both, columns by name."""
+    import pandas as pd
+
+    return pd.concat([first, second], ignore_index=True)

@@ -1,0 +1,363 @@
+"""A store in a folder: Parquet, JSON and native files that any tool opens."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat as stat_module
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tauro._internal import _fs
+from tauro._internal._clock import from_ns, now_ns
+from tauro.errors import (
+    LockTimeoutError,
+    PathNotAllowedError,
+    ReadOnlyStoreError,
+    StorageConflictError,
+    StorageError,
+    StorageExistsError,
+    StorageNotFoundError,
+)
+from tauro.storage._keys import check_key, check_source
+from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.types import Durability, StrPath
+
+_HASHED_UP_TO = 1 << 20
+_STRIPES = 64
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class LocalStorageBackend(StorageBackend):
+    """Keep everything below one folder.
+
+    A write goes to a temporary name in the same folder and is renamed into place. Locks live in
+    ``_tauro/locks``. The folder is made by the first write, not by opening.
+
+    Args:
+        root: The folder; relative to the working directory at this moment.
+        durability: ``process``: an acknowledged write survives ``kill -9``; ``disk``: it is also
+            synchronised before it is acknowledged.
+    """
+
+    def __init__(self, root: StrPath, *, durability: Durability = "process") -> None:
+        path = Path(root).expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise StorageError(
+                f"The storage root {str(path)!r} is a file, not a folder.",
+                context={"path": str(path)},
+                suggestions=["Name a folder; it is made when something is stored."],
+            )
+        self.root = Path(os.path.realpath(path))
+        self.durability: Durability = durability
+        self._prefix = str(self.root) + os.sep
+        self._durable = durability == "disk"
+
+    def __repr__(self) -> str:
+        return f"LocalStorageBackend({str(self.root)!r})"
+
+    @property
+    def uri(self) -> str:
+        """``file://`` and the folder."""
+        return self.root.as_uri()
+
+    def with_durability(self, durability: Durability) -> LocalStorageBackend:
+        """Return the same folder with another durability."""
+        if durability == self.durability:
+            return self
+        return LocalStorageBackend(self.root, durability=durability)
+
+    # Abilities
+
+    def local_path(self, path: str = "") -> Path:
+        """Return the file of a key, the root for ``""``."""
+        return Path(self._file(path)) if path else self.root
+
+    def lock(self, name: str, *, timeout: float = 10.0) -> AbstractContextManager[None]:
+        """Return a context manager that holds one of 64 lock files, chosen by ``name``."""
+        digest = hashlib.blake2b(name.encode(), digest_size=2).digest()
+        stripe = int.from_bytes(digest, "big") % _STRIPES
+        return self._locked(self._prefix + f"_tauro/locks/{stripe:02d}.lock", timeout)
+
+    @contextmanager
+    def _locked(self, file: str, timeout: float) -> Iterator[None]:
+        with self._errors("lock", file):
+            _fs.make_dirs(os.path.dirname(file))
+        held = FileLock(file, timeout=timeout)
+        try:
+            held.acquire()
+        except Timeout as error:
+            raise LockTimeoutError(
+                f"The lock {file} was not free within {timeout:g} s.", context={"lock": file}
+            ) from error
+        try:
+            yield
+        finally:
+            held.release()
+
+    # Bytes
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the bytes at a key."""
+        file = self._file(path)
+        with self._errors("read", path):
+            return _fs.read_bytes(file)
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key, replacing what is there."""
+        file = self._file(path)
+        with self._errors("write", path):
+            _fs.replace_file(file, data, durable=self._durable)
+        return self._written(path, data)
+
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key where nothing is."""
+        file = self._file(path)
+        with self._errors("create", path):
+            _fs.create_file(file, data, durable=self._durable)
+        return self._written(path, data)
+
+    def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
+        """Put bytes at a key whose present version is ``etag``, under the key's lock."""
+        with self.lock(path):
+            present = self.stat(path).etag
+            if present != etag:
+                raise StorageConflictError(
+                    f"{path!r} was changed by someone else since it was read.",
+                    context={"path": path, "expected": etag, "present": present},
+                    suggestions=["Read it again and repeat the change."],
+                )
+            return self.write_bytes(path, data)
+
+    # Artifacts
+
+    def write_artifact(
+        self, src: StrPath, dest: str, *, progress: Progress | None = None
+    ) -> StorageMetadata:
+        """Copy a local file or folder to a key."""
+        source, target = check_source(src), self._file(dest)
+        with self._errors("write", dest):
+            folder = os.path.dirname(target)
+            _fs.make_dirs(folder)
+            staged = _fs.temporary_name(folder)
+            try:
+                if source.is_dir():
+                    size, sha256 = self._copy_folder(source, staged, progress), None
+                else:
+                    size, sha256 = _fs.copy_file(
+                        str(source), staged, durable=self._durable, progress=progress
+                    )
+                self._put_in_place(staged, target)
+            finally:
+                self._clear(staged)
+            if self._durable:
+                _fs.sync_dir(folder)
+        found = self.stat(dest)
+        kind = "directory" if sha256 is None else "file"
+        return StorageMetadata(dest, size, found.etag, found.modified, kind, sha256)
+
+    def _copy_folder(self, source: Path, staged: str, progress: Progress | None) -> int:
+        _fs.make_dirs(staged)
+        total = 0
+        for name, file in folder_files(source):
+            target = os.path.join(staged, name)
+            _fs.make_dirs(os.path.dirname(target))
+            size, _ = _fs.copy_file(file, target, durable=self._durable, progress=progress)
+            total += size
+        return total
+
+    def _put_in_place(self, staged: str, target: str) -> None:
+        if not _fs.is_dir(target):
+            if _fs.is_dir(staged) and _fs.stat(target) is not None:
+                _fs.unlink(target)
+            _fs.rename(staged, target)
+        elif not _fs.exchange(staged, target):
+            aside = _fs.temporary_name(os.path.dirname(target))
+            _fs.rename(target, aside)
+            _fs.rename(staged, target)
+            _fs.remove_tree(aside)
+
+    def _clear(self, staged: str) -> None:
+        if _fs.is_dir(staged):
+            _fs.remove_tree(staged)
+        else:
+            _fs.discard(staged)
+
+    def read_artifact(
+        self, src: str, dest_local: StrPath, *, progress: Progress | None = None
+    ) -> None:
+        """Copy the file or folder at a key to a local path."""
+        file, dest = self._file(src), Path(dest_local)
+        self.stat(src)
+        with self._errors("read", src):
+            if os.path.isdir(file):
+                _fs.make_dirs(str(dest))
+                for name, inner in folder_files(Path(file)):
+                    self._copy_out(inner, dest / name, progress)
+            else:
+                self._copy_out(file, dest / Path(src).name if dest.is_dir() else dest, progress)
+
+    def _copy_out(self, file: str, target: Path, progress: Progress | None) -> None:
+        _fs.make_dirs(str(target.parent))
+        staged = _fs.temporary_name(str(target.parent))
+        try:
+            _fs.copy_file(file, staged, progress=progress)
+            _fs.rename(staged, str(target))
+        except OSError:
+            _fs.discard(staged)
+            raise
+
+    def move(self, src: str, dest: str) -> None:
+        """Rename a file or folder to a key where nothing is."""
+        source, target = self._file(src), self._file(dest)
+        with self._errors("move", src):
+            if _fs.stat(target) is not None:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), dest)
+            _fs.make_dirs(os.path.dirname(target))
+            if _fs.is_dir(source):
+                _fs.rename(source, target)
+            else:
+                _fs.link(source, target)
+                _fs.unlink(source)
+            if self._durable:
+                _fs.sync_dir(os.path.dirname(target))
+
+    # Keys
+
+    def stat(self, path: str) -> StorageMetadata:
+        """Return what is stored at a key."""
+        file = self._file(path)
+        with self._errors("stat", path):
+            found = _fs.stat(file)
+            if found is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            if stat_module.S_ISDIR(found.st_mode):
+                sizes = [os.lstat(inner).st_size for inner in _fs.walk_files(file)]
+                etag = f"{found.st_mtime_ns:x}-{len(sizes):x}-{sum(sizes):x}"
+                modified = from_ns(found.st_mtime_ns)
+                return StorageMetadata(path, sum(sizes), etag, modified, "directory")
+            if found.st_size <= _HASHED_UP_TO:
+                return self._described(path, _fs.read_bytes(file), found.st_mtime_ns)
+            etag = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+            modified = from_ns(found.st_mtime_ns)
+            return StorageMetadata(path, found.st_size, etag, modified, _format_of(path))
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder is at a key."""
+        file = self._file(path)
+        with self._errors("stat", path):
+            return _fs.stat(file) is not None
+
+    def list_paths(self, prefix: str = "") -> list[str]:
+        """Return the keys of all files below a folder, or the key itself where it is a file."""
+        key = check_key(prefix.rstrip("/"), allow_root=True)
+        file = self._file(key) if key else str(self.root)
+        with self._errors("list", prefix):
+            found = _fs.stat(file)
+            if found is not None and not stat_module.S_ISDIR(found.st_mode):
+                return [key]
+            start = len(self._prefix)
+            return sorted(name[start:].replace(os.sep, "/") for name in _fs.walk_files(file))
+
+    def delete(self, path: str) -> bool:
+        """Remove the file or folder at a key."""
+        file = self._file(path)
+        with self._errors("delete", path):
+            found = _fs.stat(file)
+            if found is None:
+                return False
+            if stat_module.S_ISDIR(found.st_mode):
+                aside = _fs.temporary_name(os.path.dirname(file))
+                _fs.rename(file, aside)
+                _fs.remove_tree(aside)
+            else:
+                _fs.unlink(file)
+            return True
+
+    # Inside
+
+    def _file(self, path: str) -> str:
+        file = self._prefix + check_key(path)
+        real = os.path.realpath(file)
+        if real != file and not (real + os.sep).startswith(self._prefix):
+            raise PathNotAllowedError(
+                f"The key {path!r} leads out of the store through a symbolic link.",
+                context={"path": path},
+            )
+        return file
+
+    def _written(self, path: str, data: bytes) -> StorageMetadata:
+        return self._described(path, data, now_ns())
+
+    def _described(self, path: str, data: bytes, modified_ns: int) -> StorageMetadata:
+        etag = hashlib.blake2b(data, digest_size=12).hexdigest()
+        return StorageMetadata(path, len(data), etag, from_ns(modified_ns), _format_of(path))
+
+    @contextmanager
+    def _errors(self, verb: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except StorageError:
+            raise
+        except FileExistsError as error:
+            raise StorageExistsError(
+                f"Cannot {verb} {path!r}: something is there already.", context={"path": path}
+            ) from error
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            kind = "a folder is there" if isinstance(error, IsADirectoryError) else "nothing there"
+            raise StorageNotFoundError(
+                f"Cannot {verb} {path!r} in {self.root}: {kind}.", context={"path": path}
+            ) from error
+        except OSError as error:
+            raise self._failure(verb, path, error) from error
+
+    def _failure(self, verb: str, path: str, error: OSError) -> StorageError:
+        context = {"path": path, "root": str(self.root), "errno": error.errno}
+        if error.errno in _READ_ONLY and verb not in ("read", "stat", "list"):
+            return ReadOnlyStoreError(
+                f"Cannot {verb} {path!r}: {self.root} cannot be written ({error.strerror}).",
+                context=context,
+                suggestions=["Check the folder's owner and permissions, or choose another store."],
+            )
+        hints = []
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hints = ["Free space on the disk; nothing that was acknowledged before is lost."]
+        return StorageError(
+            f"Cannot {verb} {path!r} in {self.root}: {error.strerror or error}.",
+            context=context,
+            suggestions=hints,
+        )
+
+
+def _format_of(path: str) -> str:
+    if path.endswith(".json"):
+        return "json"
+    return "parquet" if path.endswith(".parquet") else "file"
+
+
+def folder_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the relative name and the real path of every file below a folder.
+
+    Raises:
+        PathNotAllowedError: A link leads out of the folder, or something is not a regular file.
+    """
+    real = os.path.realpath(folder)
+    for file in _fs.walk_files(str(folder)):
+        name = os.path.relpath(file, folder)
+        target = os.path.realpath(file)
+        if target != file and not target.startswith(real + os.sep):
+            raise PathNotAllowedError(
+                f"{name!r} in the folder {str(folder)!r} is a link that leads out of it.",
+                context={"path": name},
+                suggestions=["Replace the link by the file, or leave it out."],
+            )
+        if not os.path.isfile(target):
+            what = "a link to a folder" if os.path.isdir(target) else "not a regular file"
+            raise PathNotAllowedError(
+                f"{name!r} in the folder {str(folder)!r} is {what}.", context={"path": name}
+            )
+        yield name, target

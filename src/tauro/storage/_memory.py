@@ -1,0 +1,224 @@
+"""A store in this process's memory: for tests and for work that need not last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from tauro._internal import _fs
+from tauro._internal._clock import now
+from tauro._internal._ids import new_id
+from tauro.errors import (
+    LockTimeoutError,
+    StorageConflictError,
+    StorageError,
+    StorageExistsError,
+    StorageNotFoundError,
+)
+from tauro.storage._keys import check_key, check_source
+from tauro.storage._local import folder_files
+from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.types import StrPath
+
+
+class MemoryStorageBackend(StorageBackend):
+    """Keep everything in a dictionary under one lock; it ends with the object."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, tuple[bytes, datetime]] = {}
+        self._guard = threading.RLock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._name = new_id()
+
+    def __repr__(self) -> str:
+        return f"MemoryStorageBackend({len(self._entries)} keys)"
+
+    @property
+    def uri(self) -> str:
+        """``memory://`` and a name of its own."""
+        return f"memory://{self._name}"
+
+    @contextmanager
+    def lock(self, name: str, *, timeout: float = 10.0) -> Iterator[None]:
+        """Hold the lock ``name`` among the threads of this process."""
+        with self._guard:
+            held = self._locks.setdefault(name, threading.Lock())
+        if not held.acquire(timeout=timeout):
+            raise LockTimeoutError(
+                f"The lock {name!r} was not free within {timeout:g} s.", context={"lock": name}
+            )
+        try:
+            yield
+        finally:
+            held.release()
+
+    # Bytes
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the bytes at a key."""
+        key = check_key(path)
+        with self._guard:
+            entry = self._entries.get(key)
+        if entry is None:
+            raise self._absent("read", key)
+        return entry[0]
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key, replacing what is there."""
+        key = check_key(path)
+        with self._guard:
+            self._refuse_folder(key)
+            self._entries[key] = (bytes(data), now())
+            return self.stat(key)
+
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key where nothing is."""
+        key = check_key(path)
+        with self._guard:
+            if self.exists(key):
+                raise self._present("create", key)
+            return self.write_bytes(key, data)
+
+    def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
+        """Put bytes at a key whose present version is ``etag``."""
+        with self._guard:
+            present = self.stat(path).etag
+            if present != etag:
+                raise StorageConflictError(
+                    f"{path!r} was changed by someone else since it was read.",
+                    context={"path": path, "expected": etag, "present": present},
+                    suggestions=["Read it again and repeat the change."],
+                )
+            return self.write_bytes(path, data)
+
+    # Artifacts
+
+    def write_artifact(
+        self, src: StrPath, dest: str, *, progress: Progress | None = None
+    ) -> StorageMetadata:
+        """Copy a local file or folder to a key."""
+        key, source = check_key(dest), check_source(src)
+        if source.is_dir():
+            files = {
+                f"{key}/{name.replace(os.sep, '/')}": _fs.read_bytes(file)
+                for name, file in folder_files(source)
+            }
+            sha256 = None
+        else:
+            files = {key: _fs.read_bytes(str(source))}
+            sha256 = hashlib.sha256(files[key]).hexdigest()
+        with self._guard:
+            self.delete(key)
+            written = now()
+            for name, data in files.items():
+                self._entries[name] = (data, written)
+        size = sum(map(len, files.values()))
+        if progress is not None:
+            progress(size)
+        kind = "directory" if sha256 is None else "file"
+        return StorageMetadata(key, size, _etag(*files.values()), written, kind, sha256)
+
+    def read_artifact(
+        self, src: str, dest_local: StrPath, *, progress: Progress | None = None
+    ) -> None:
+        """Copy the file or folder at a key to a local path."""
+        key, dest = check_key(src), Path(dest_local)
+        with self._guard:
+            found = self._below(key)
+        if not found:
+            raise self._absent("read", key)
+        for name, data in found.items():
+            if name == key:
+                target = dest / Path(key).name if dest.is_dir() else dest
+            else:
+                target = dest / name[len(key) + 1 :]
+            _fs.make_dirs(str(target.parent))
+            _fs.replace_file(str(target), data)
+            if progress is not None:
+                progress(len(data))
+
+    def move(self, src: str, dest: str) -> None:
+        """Rename a file or folder to a key where nothing is."""
+        source, target = check_key(src), check_key(dest)
+        with self._guard:
+            found = self._below(source)
+            if not found:
+                raise self._absent("move", source)
+            if self.exists(target):
+                raise self._present("move", target)
+            for name in found:
+                self._entries[target + name[len(source) :]] = self._entries.pop(name)
+
+    # Keys
+
+    def stat(self, path: str) -> StorageMetadata:
+        """Return what is stored at a key."""
+        key = check_key(path)
+        with self._guard:
+            entry = self._entries.get(key)
+            if entry is not None:
+                data, modified = entry
+                kind = "json" if key.endswith(".json") else "file"
+                kind = "parquet" if key.endswith(".parquet") else kind
+                return StorageMetadata(key, len(data), _etag(data), modified, kind)
+            inside = self._below(key)
+            if not inside:
+                raise self._absent("stat", key)
+            modified = max(self._entries[name][1] for name in inside)
+            size = sum(map(len, inside.values()))
+            return StorageMetadata(key, size, _etag(*inside.values()), modified, "directory")
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder is at a key."""
+        key = check_key(path)
+        with self._guard:
+            return bool(self._below(key))
+
+    def list_paths(self, prefix: str = "") -> list[str]:
+        """Return the keys of all files below a folder, or the key itself where it is a file."""
+        key = check_key(prefix.rstrip("/"), allow_root=True)
+        with self._guard:
+            return sorted(self._below(key) if key else self._entries)
+
+    def delete(self, path: str) -> bool:
+        """Remove the file or folder at a key."""
+        key = check_key(path)
+        with self._guard:
+            found = self._below(key)
+            for name in found:
+                del self._entries[name]
+            return bool(found)
+
+    # Inside
+
+    def _below(self, key: str) -> dict[str, bytes]:
+        if key in self._entries:
+            return {key: self._entries[key][0]}
+        start = key + "/"
+        return {name: data for name, (data, _) in self._entries.items() if name.startswith(start)}
+
+    def _refuse_folder(self, key: str) -> None:
+        if key not in self._entries and self._below(key):
+            raise StorageError(f"Cannot write {key!r}: a folder is there.", context={"path": key})
+
+    def _absent(self, verb: str, key: str) -> StorageNotFoundError:
+        return StorageNotFoundError(
+            f"Cannot {verb} {key!r} in {self.uri}: nothing there.", context={"path": key}
+        )
+
+    def _present(self, verb: str, key: str) -> StorageExistsError:
+        return StorageExistsError(
+            f"Cannot {verb} {key!r}: something is there already.", context={"path": key}
+        )
+
+
+def _etag(*parts: bytes) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,222 @@
+"""Wrappers: each is a storage backend and passes the same contract suite as what it wraps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tauro.errors import ReadOnlyStoreError
+from tauro.storage._keys import check_key
+from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.types import Durability, StrPath
+
+_ABILITIES = frozenset({"local_path", "lock"})
+
+
+class StorageWrapper(StorageBackend):
+    """A backend that hands everything to another; subclasses change what they are about.
+
+    An ability (``local_path``, ``lock``) is there when what is wrapped has it.
+    """
+
+    def __init__(self, storage: StorageBackend) -> None:
+        self.storage = storage
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.storage!r})"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ABILITIES:
+            return getattr(self.storage, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _rewrap(self, storage: StorageBackend) -> StorageBackend:
+        return type(self)(storage)
+
+    def with_durability(self, durability: Durability) -> StorageBackend:
+        """Return this wrapper around the same place with another durability."""
+        inner = self.storage.with_durability(durability)
+        return self if inner is self.storage else self._rewrap(inner)
+
+    @property
+    def uri(self) -> str:
+        """Where the wrapped place is."""
+        return self.storage.uri
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the wrapped place refuses writes."""
+        return self.storage.read_only
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the bytes at a key."""
+        return self.storage.read_bytes(path)
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key, replacing what is there."""
+        return self.storage.write_bytes(path, data)
+
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key where nothing is."""
+        return self.storage.create_bytes(path, data)
+
+    def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
+        """Put bytes at a key whose present version is ``etag``."""
+        return self.storage.replace_bytes(path, data, etag=etag)
+
+    def write_artifact(
+        self, src: StrPath, dest: str, *, progress: Progress | None = None
+    ) -> StorageMetadata:
+        """Copy a local file or folder to a key."""
+        return self.storage.write_artifact(src, dest, progress=progress)
+
+    def read_artifact(
+        self, src: str, dest_local: StrPath, *, progress: Progress | None = None
+    ) -> None:
+        """Copy the file or folder at a key to a local path."""
+        self.storage.read_artifact(src, dest_local, progress=progress)
+
+    def move(self, src: str, dest: str) -> None:
+        """Rename a file or folder to a key where nothing is."""
+        self.storage.move(src, dest)
+
+    def stat(self, path: str) -> StorageMetadata:
+        """Return what is stored at a key."""
+        return self.storage.stat(path)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder is at a key."""
+        return self.storage.exists(path)
+
+    def list_paths(self, prefix: str = "") -> list[str]:
+        """Return the keys of all files below a folder."""
+        return self.storage.list_paths(prefix)
+
+    def delete(self, path: str) -> bool:
+        """Remove the file or folder at a key."""
+        return self.storage.delete(path)
+
+
+class PrefixedStorage(StorageWrapper):
+    """See one folder of a place as a whole place: a tenant's store.
+
+    Args:
+        storage: The place.
+        prefix: The folder's key, such as ``tenants/acme``.
+    """
+
+    def __init__(self, storage: StorageBackend, prefix: str) -> None:
+        super().__init__(storage)
+        self.prefix = check_key(prefix)
+        self._start = self.prefix + "/"
+
+    def _rewrap(self, storage: StorageBackend) -> StorageBackend:
+        return PrefixedStorage(storage, self.prefix)
+
+    def __getattr__(self, name: str) -> Any:
+        ability = super().__getattr__(name)
+        if name == "local_path":
+            return lambda path="": ability(self._start + check_key(path) if path else self.prefix)
+        return lambda name, *, timeout=10.0: ability(self._start + name, timeout=timeout)
+
+    def _key(self, path: str) -> str:
+        return self._start + check_key(path)
+
+    def _own(self, metadata: StorageMetadata) -> StorageMetadata:
+        return replace(metadata, path=metadata.path[len(self._start) :])
+
+    @property
+    def uri(self) -> str:
+        """Where the folder is."""
+        return f"{self.storage.uri}/{self.prefix}"
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the bytes at a key."""
+        return self.storage.read_bytes(self._key(path))
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key, replacing what is there."""
+        return self._own(self.storage.write_bytes(self._key(path), data))
+
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Put bytes at a key where nothing is."""
+        return self._own(self.storage.create_bytes(self._key(path), data))
+
+    def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
+        """Put bytes at a key whose present version is ``etag``."""
+        return self._own(self.storage.replace_bytes(self._key(path), data, etag=etag))
+
+    def write_artifact(
+        self, src: StrPath, dest: str, *, progress: Progress | None = None
+    ) -> StorageMetadata:
+        """Copy a local file or folder to a key."""
+        return self._own(self.storage.write_artifact(src, self._key(dest), progress=progress))
+
+    def read_artifact(
+        self, src: str, dest_local: StrPath, *, progress: Progress | None = None
+    ) -> None:
+        """Copy the file or folder at a key to a local path."""
+        self.storage.read_artifact(self._key(src), dest_local, progress=progress)
+
+    def move(self, src: str, dest: str) -> None:
+        """Rename a file or folder to a key where nothing is."""
+        self.storage.move(self._key(src), self._key(dest))
+
+    def stat(self, path: str) -> StorageMetadata:
+        """Return what is stored at a key."""
+        return self._own(self.storage.stat(self._key(path)))
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder is at a key."""
+        return self.storage.exists(self._key(path))
+
+    def list_paths(self, prefix: str = "") -> list[str]:
+        """Return the keys of all files below a folder."""
+        key = check_key(prefix.rstrip("/"), allow_root=True)
+        found = self.storage.list_paths(self._start + key if key else self.prefix)
+        return [path[len(self._start) :] for path in found]
+
+    def delete(self, path: str) -> bool:
+        """Remove the file or folder at a key."""
+        return self.storage.delete(self._key(path))
+
+
+class ReadOnlyStorage(StorageWrapper):
+    """Refuse every write."""
+
+    @property
+    def read_only(self) -> bool:
+        """Always true."""
+        return True
+
+    def _refuse(self, path: str) -> ReadOnlyStoreError:
+        return ReadOnlyStoreError(
+            f"Cannot write {check_key(path)!r}: the store {self.uri} is open for reading only.",
+            context={"path": path, "uri": self.uri},
+        )
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Refuse."""
+        raise self._refuse(path)
+
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        """Refuse."""
+        raise self._refuse(path)
+
+    def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
+        """Refuse."""
+        raise self._refuse(path)
+
+    def write_artifact(
+        self, src: StrPath, dest: str, *, progress: Progress | None = None
+    ) -> StorageMetadata:
+        """Refuse."""
+        raise self._refuse(dest)
+
+    def move(self, src: str, dest: str) -> None:
+        """Refuse."""
+        raise self._refuse(dest)
+
+    def delete(self, path: str) -> bool:
+        """Refuse."""
+        raise self._refuse(path)
