@@ -51,6 +51,7 @@ Exit codes stand in :class:`ExitCode`, error codes in :class:`ErrorCode`.
 """
 
 from tauro.errors._codes import ErrorCode, ErrorContext, ExitCode
+from tauro.errors._problems import ConfigProblem, SourceLocation
 from tauro.errors._response import create_error_response, wrap_exception
 from tauro.errors._tree import (
     ArtifactNotFoundError,
@@ -102,6 +103,7 @@ __all__ = [
     "ArtifactNotFoundError",
     "CircuitOpenError",
     "ConfigError",
+    "ConfigProblem",
     "CorruptDataError",
     "DatasetError",
     "DatasetNotFoundError",
@@ -135,6 +137,7 @@ __all__ = [
     "SchemaMismatchError",
     "ServingError",
     "SignatureMismatchError",
+    "SourceLocation",
     "StageConflictError",
     "StorageConflictError",
     "StorageError",

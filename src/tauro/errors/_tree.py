@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from tauro.errors._codes import ErrorCode, ErrorContext, ExitCode
+from tauro.errors._problems import ConfigProblem
 
 
 class TauroError(Exception):
@@ -68,11 +69,27 @@ def _rebuild(cls: type[TauroError], message: str, state: dict[str, Any]) -> Taur
 
 
 class ConfigError(TauroError, ValueError):
-    """A file or key of an environment is missing, unknown, or of the wrong kind."""
+    """A file or key of an environment is missing, unknown, or of the wrong kind.
+
+    Attributes:
+        problems: Every mistake that was found, each with its file, line and column.
+    """
 
     code = ErrorCode.CONFIGURATION_ERROR
     http_status = 400
     exit_code = ExitCode.USAGE
+    problems: tuple[ConfigProblem, ...] = ()
+
+    @classmethod
+    def from_problems(cls, problems: Sequence[ConfigProblem], *, what: str) -> ConfigError:
+        """Return one error for every problem; ``what`` says what could not be read."""
+        count = f"{len(problems)} problems in {what}:\n\n" if len(problems) > 1 else ""
+        error = cls(
+            count + "\n\n".join(str(problem) for problem in problems),
+            context={"problems": [problem.to_dict() for problem in problems]},
+        )
+        error.problems = tuple(problems)
+        return error
 
 
 class MissingExtraError(TauroError, ImportError):
