@@ -1,0 +1,1 @@
+"""What the forest-cover project knows: its columns, its source, its table, its models."""
