@@ -1,0 +1,52 @@
+"""Nodes, the plan of a run, the loop that runs it, and the detection of ML nodes."""
+
+from tauro.pipeline._binding import Available, Binding, Bound, SourceKind, bind_node
+from tauro.pipeline._detection import ML_KEYS, Detection, detect_ml, ml_word
+from tauro.pipeline._graph import Graph, build_graph, select_nodes
+from tauro.pipeline._hints import ML_SERVICES, Service
+from tauro.pipeline._inline import InlineExecutor
+from tauro.pipeline._models import (
+    Node,
+    NodeResult,
+    NodeReturn,
+    NodeStatus,
+    Pipeline,
+    RetryPolicy,
+)
+from tauro.pipeline._plan import Plan, Selection, check_process_boundary, check_timeouts, make_plan
+from tauro.pipeline._scheduler import Listener, Scheduler
+from tauro.pipeline._workspace import Datasets, Workspace, split_outputs
+
+__all__ = [
+    "ML_KEYS",
+    "ML_SERVICES",
+    "Available",
+    "Binding",
+    "Bound",
+    "Datasets",
+    "Detection",
+    "Graph",
+    "InlineExecutor",
+    "Listener",
+    "Node",
+    "NodeResult",
+    "NodeReturn",
+    "NodeStatus",
+    "Pipeline",
+    "Plan",
+    "RetryPolicy",
+    "Scheduler",
+    "Selection",
+    "Service",
+    "SourceKind",
+    "Workspace",
+    "bind_node",
+    "build_graph",
+    "check_process_boundary",
+    "check_timeouts",
+    "detect_ml",
+    "make_plan",
+    "ml_word",
+    "select_nodes",
+    "split_outputs",
+]

@@ -1,0 +1,187 @@
+"""The records of a pipeline: what is to run, and what came of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tauro._internal._close import did_you_mean
+from tauro.errors import PlanningError
+
+Function = str | Callable[..., Any]
+"""A callable, or ``"module.attribute"`` that names one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often, and after what pause, a failed node is tried again.
+
+    Attributes:
+        retries: Tries after the first one.
+        delay: Seconds before the first retry.
+        backoff: Factor from one pause to the next.
+        max_delay: Seconds that no pause exceeds.
+    """
+
+    retries: int = 0
+    delay: float = 1.0
+    backoff: float = 2.0
+    max_delay: float = 60.0
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds to wait after the failure of ``attempt`` (1 is the first try)."""
+        # The exponent is bounded, so that a thousand retries do not overflow a float.
+        return min(self.delay * self.backoff ** min(attempt - 1, 64), self.max_delay)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One step of a pipeline: a function, what it reads and what it writes.
+
+    Attributes:
+        name: Unique within the pipeline.
+        function: The callable, or ``"module.attribute"``, imported when the node is bound.
+        inputs: Parameter to the dataset, or the node, whose value it gets.
+        outputs: Datasets that the returned value is saved to, in order.
+        dependencies: Nodes that must finish first; their values may be bound by name.
+        params: Values for parameters of the same name, and for one called ``params``.
+        retry: What happens after a failure.
+        timeout: Seconds after which a try is ended; None is no limit.
+        tags: Labels by which nodes are selected.
+        type: The kind the user gave, such as ``ml_training``.
+        requires_dates: Whether the node cannot run without a start and an end date.
+        description: For people.
+        location: Where it was written, ``file:line``, for errors.
+        hints: Keys of its configuration that speak of ML (``ml``, ``mlops``, ``hyperparams``, …).
+    """
+
+    name: str
+    function: Function
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    retry: RetryPolicy = RetryPolicy()
+    timeout: float | None = None
+    tags: frozenset[str] = frozenset()
+    type: str = ""
+    requires_dates: bool = False
+    description: str = ""
+    location: str = ""
+    hints: frozenset[str] = frozenset()
+
+    @property
+    def function_name(self) -> str:
+        """The reference of the function, for people."""
+        if isinstance(self.function, str):
+            return self.function
+        module = getattr(self.function, "__module__", "")
+        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
+        return f"{module}.{name}" if module else name
+
+    @property
+    def where(self) -> str:
+        """The name, with the place it was written when that is known."""
+        return f"{self.name!r} ({self.location})" if self.location else repr(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Named nodes in the order they were declared.
+
+    Attributes:
+        name: The pipeline's name.
+        nodes: Its nodes; every name once.
+        description: For people.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for node in self.nodes:
+            if node.name in seen:
+                raise PlanningError(
+                    f"Pipeline {self.name!r} has two nodes named {node.name!r}.",
+                    suggestions=["Give each node a name of its own."],
+                )
+            seen.add(node.name)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, name: str) -> Node:
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise PlanningError(
+            f"Pipeline {self.name!r} has no node {name!r}.",
+            suggestions=did_you_mean(name, [node.name for node in self.nodes])
+            or [f"Its nodes: {join_names(node.name for node in self.nodes)}."],
+        )
+
+
+class NodeStatus(enum.StrEnum):
+    """What became of a node in a run."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Not started, because something it needs failed or the run stopped."""
+    INTERRUPTED = "interrupted"
+    REUSED = "reused"
+    """Not started, because an earlier run finished it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeResult:
+    """What became of one node.
+
+    Attributes:
+        name: The node.
+        status: How it ended.
+        value: What its function returned; None in place of a value that stayed in a worker.
+        error: The exception of the last try.
+        reason: Why it was skipped, for people.
+        duration: Seconds of the last try.
+        attempts: How often it was started.
+        started_at: Nanoseconds since the epoch, 0 when it was not started.
+        run_ids: Tracking runs that it opened.
+    """
+
+    name: str
+    status: NodeStatus
+    value: Any = None
+    error: BaseException | None = None
+    reason: str = ""
+    duration: float = 0.0
+    attempts: int = 0
+    started_at: int = 0
+    run_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReturn:
+    """What executing a node hands back through the executor.
+
+    Attributes:
+        value: What the function returned.
+        run_ids: Tracking runs that it opened.
+    """
+
+    value: Any
+    run_ids: tuple[str, ...] = ()
+
+
+def join_names(names: Sequence[str] | Iterator[str] | Any, *, limit: int = 12) -> str:
+    """Return names quoted and joined for a message, cut where they are many."""
+    listed = [repr(name) for name in names]
+    shown = ", ".join(listed[:limit])
+    return f"{shown} and {len(listed) - limit} more" if len(listed) > limit else shown or "none"

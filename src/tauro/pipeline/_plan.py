@@ -1,0 +1,192 @@
+"""What a run will do, settled before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tauro._internal._close import did_you_mean
+from tauro.errors import PlanningError
+from tauro.pipeline._binding import Available, Binding, Bound, SourceKind, bind_node
+from tauro.pipeline._detection import Detection, detect_ml
+from tauro.pipeline._graph import Graph, build_graph, select_nodes
+from tauro.pipeline._models import Node, Pipeline, join_names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which part of a pipeline to run; the conditions narrow each other.
+
+    Attributes:
+        nodes: These nodes and no others.
+        from_nodes: These and what waits for them.
+        to_nodes: These and what they wait for.
+        tags: Nodes with at least one of these.
+        finished: Nodes that an earlier run finished and this one does not repeat.
+    """
+
+    nodes: tuple[str, ...] = ()
+    from_nodes: tuple[str, ...] = ()
+    to_nodes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    finished: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A pipeline that can run.
+
+    Attributes:
+        pipeline: The whole pipeline.
+        graph: Its edges.
+        order: The nodes to run, in an order that respects the edges.
+        waits: Node to the nodes of this plan that it waits for.
+        bindings: Node to its function and sources.
+        memory: Datasets that live in this process only.
+    """
+
+    pipeline: Pipeline
+    graph: Graph
+    order: tuple[str, ...]
+    waits: Mapping[str, frozenset[str]]
+    bindings: Mapping[str, Binding]
+    memory: frozenset[str]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes to run, in order."""
+        return tuple(self.graph.nodes[name] for name in self.order)
+
+    def detect(self, name: str, enabled: bool | None = None) -> Detection:
+        """Return whether a node of the plan is ML."""
+        binding = self.bindings[name]
+        return detect_ml(binding.node, binding.services, enabled)
+
+
+def make_plan(
+    pipeline: Pipeline,
+    *,
+    datasets: Collection[str] = (),
+    volatile: Collection[str] = (),
+    selection: Selection | None = None,
+    params: Mapping[str, Any] | None = None,
+    dates: Collection[str] = (),
+    reusable: Collection[str] = (),
+) -> Plan:
+    """Return the plan of a run.
+
+    Args:
+        pipeline: The nodes.
+        datasets: Datasets that the catalog knows.
+        volatile: Those of them that keep their value in this process's memory.
+        selection: Which part to run; None is all of it.
+        params: Parameters of this run, above those of the nodes.
+        dates: Which of ``start_date`` and ``end_date`` the run gives.
+        reusable: Nodes outside the plan whose returned values are at hand.
+
+    Raises:
+        PlanningError: The graph or a function cannot run as it is written.
+    """
+    graph = build_graph(pipeline, datasets)
+    known = {*datasets, *graph.producers}
+    memory = frozenset({*(known - {*datasets}), *volatile})
+    _check_outputs(graph, datasets)
+    chosen = selection or Selection()
+    selected = select_nodes(
+        graph,
+        only=chosen.nodes,
+        from_nodes=chosen.from_nodes,
+        to_nodes=chosen.to_nodes,
+        tags=chosen.tags,
+    )
+    selected -= chosen.finished
+    order = tuple(name for name in graph.nodes if name in selected)
+    available = Available(datasets=known, nodes=graph.nodes, params=params or {}, dates=dates)
+    bindings = {name: bind_node(graph.nodes[name], available) for name in order}
+    for binding in bindings.values():
+        _check_left_out(binding, selected, graph, memory, reusable)
+    return Plan(
+        pipeline=pipeline,
+        graph=graph,
+        order=order,
+        waits={name: graph.upstream[name] & selected for name in order},
+        bindings=bindings,
+        memory=memory,
+    )
+
+
+def check_process_boundary(plan: Plan) -> None:
+    """Refuse a plan whose nodes would hand values from memory to memory.
+
+    Nodes travel by name and each process reads its inputs from the catalog, so a value that only
+    one process holds cannot reach another.
+
+    Raises:
+        PlanningError: Names the nodes and what they share.
+    """
+    crossing = [
+        (item.key, name)
+        for name, binding in plan.bindings.items()
+        for item in binding.bound
+        if _from_memory(item, plan.memory)
+    ]
+    if crossing:
+        pairs = ", ".join(f"{source!r} -> {name!r}" for source, name in crossing[:6])
+        raise PlanningError(
+            f"These values are only in memory and cannot go to another process: {pairs}.",
+            suggestions=[
+                "Declare them as datasets in the output configuration, or use --executor threads."
+            ],
+        )
+
+
+def check_timeouts(plan: Plan, executor: str) -> None:
+    """Refuse time-outs that an executor could not enforce.
+
+    Raises:
+        PlanningError: A thread cannot be ended from outside.
+    """
+    timed = [node.name for node in plan.nodes if node.timeout is not None]
+    if timed:
+        raise PlanningError(
+            f"The {executor} executor cannot end a node, but a timeout is set for "
+            f"{join_names(timed)}.",
+            suggestions=["Use --executor processes, or remove the timeout."],
+        )
+
+
+def _from_memory(item: Bound, memory: Collection[str]) -> bool:
+    return item.kind is SourceKind.NODE or (item.kind is SourceKind.DATASET and item.key in memory)
+
+
+def _check_outputs(graph: Graph, datasets: Collection[str]) -> None:
+    for dataset, producer in graph.producers.items():
+        if dataset not in datasets and dataset not in graph.readers:
+            raise PlanningError(
+                f"Node {graph.nodes[producer].where}: the output {dataset!r} is no dataset, and "
+                "no node reads it.",
+                suggestions=did_you_mean(dataset, {*datasets, *graph.readers})
+                or ["Declare it in the output configuration, or remove it."],
+            )
+
+
+def _check_left_out(
+    binding: Binding,
+    selected: Collection[str],
+    graph: Graph,
+    memory: Collection[str],
+    reusable: Collection[str],
+) -> None:
+    """Refuse a selection that leaves out the only source of a value."""
+    for item in binding.bound:
+        if not _from_memory(item, memory):
+            continue
+        producer = item.key if item.kind is SourceKind.NODE else graph.producers.get(item.key)
+        if producer is None or producer in selected or producer in reusable:
+            continue
+        raise PlanningError(
+            f"Node {binding.node.where} needs {item.key!r}, which only node {producer!r} gives "
+            "and which is not kept on disk; that node is not part of this run.",
+            suggestions=[f"Declare it as a dataset, or run {producer!r} too."],
+        )

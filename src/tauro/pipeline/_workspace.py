@@ -1,0 +1,145 @@
+"""Where the nodes of a run find inputs and leave outputs, and the boundary around their code."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tauro.errors import NodeExecutionError, TauroError
+from tauro.pipeline._binding import Binding, Bound, SourceKind
+from tauro.pipeline._hints import Service
+from tauro.pipeline._models import Node
+
+
+class Datasets(Protocol):
+    """Loads and saves by name. Used from any thread; what it returns belongs to the caller."""
+
+    def load(self, name: str) -> Any:
+        """Return the value of a dataset."""
+
+    def save(self, name: str, value: Any) -> Any:
+        """Put a value in a dataset."""
+
+
+Provider = Callable[[Service, Node], Any]
+"""Gives a node the service that it asks for by type hint."""
+
+
+@dataclass(slots=True)
+class Workspace:
+    """What the nodes of one run share within a process.
+
+    Attributes:
+        datasets: The catalog.
+        memory: Datasets that live here only.
+        provide: Gives services.
+        params: Parameters of the run, above those of the nodes.
+        dates: The run's dates.
+        pipeline: Its name, for errors.
+        run_id: Its id, for errors.
+        values: What each node returned.
+    """
+
+    datasets: Datasets
+    memory: Collection[str]
+    provide: Provider
+    params: Mapping[str, Any] = field(default_factory=dict)
+    dates: Mapping[str, Any] = field(default_factory=dict)
+    pipeline: str = ""
+    run_id: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    _held: dict[str, Any] = field(default_factory=dict)
+
+    def execute(self, binding: Binding) -> Any:
+        """Load a node's inputs, call its function, save its outputs, return what it returned.
+
+        Raises:
+            NodeExecutionError: Any of it failed; the cause is chained.
+        """
+        node = binding.node
+        try:
+            value = binding.call(lambda item: self._value(item, node))
+            self._save(node, value)
+        except Exception as error:  # the boundary around the user's code
+            raise node_error(node, error, pipeline=self.pipeline, run_id=self.run_id) from error
+        self.values[node.name] = value
+        return value
+
+    def _value(self, item: Bound, node: Node) -> Any:
+        match item.kind:
+            case SourceKind.DATASET:
+                return self._load(item.key)
+            case SourceKind.NODE:
+                return self.values[item.key]
+            case SourceKind.SERVICE:
+                return self.provide(Service(item.key), node)
+            case SourceKind.DATE:
+                return self.dates[item.key]
+            case SourceKind.PARAMETER:
+                return {**node.params, **self.params}[item.key]
+            case SourceKind.ALL_PARAMETERS:
+                return {**node.params, **self.params}
+
+    def _load(self, name: str) -> Any:
+        return self._held[name] if name in self._held else self.datasets.load(name)
+
+    def _save(self, node: Node, value: Any) -> None:
+        for name, part in split_outputs(node, value).items():
+            if name in self.memory:
+                self._held[name] = part
+            else:
+                self.datasets.save(name, part)
+
+
+def split_outputs(node: Node, value: Any) -> dict[str, Any]:
+    """Return the value of each declared output of a node.
+
+    Raises:
+        NodeExecutionError: The node declares several outputs and did not return as many values.
+    """
+    names = node.outputs
+    if len(names) <= 1:
+        return dict.fromkeys(names, value)
+    if isinstance(value, Mapping) and set(names) <= set(value):
+        return {name: value[name] for name in names}
+    if isinstance(value, tuple | list) and len(value) == len(names):
+        return dict(zip(names, value, strict=True))
+    got = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
+    raise NodeExecutionError(
+        f"Node {node.where} declares {len(names)} outputs ({', '.join(names)}) and returned {got}.",
+        suggestions=["Return a tuple in that order, or a mapping with those keys."],
+    )
+
+
+def node_error(
+    node: Node, error: Exception, *, pipeline: str = "", run_id: str = ""
+) -> NodeExecutionError:
+    """Return the error of a node: what was raised, where in the user's code, in which run."""
+    if isinstance(error, NodeExecutionError):
+        return error
+    kind = type(error).__name__
+    message = error.message if isinstance(error, TauroError) else str(error)
+    place = _user_line(error)
+    return NodeExecutionError(
+        f"Node {node.where} failed{f' at {place}' if place else ''}: {kind}: {message}",
+        context={
+            "node": node.name,
+            "pipeline": pipeline,
+            "run_id": run_id,
+            "type": kind,
+            "message": message,
+            "place": place,
+            "traceback": "".join(traceback.format_exception(error)),
+        },
+        suggestions=error.suggestions if isinstance(error, TauroError) else (),
+    )
+
+
+def _user_line(error: Exception) -> str:
+    """Return ``file:line`` of the first frame outside Tauro: the user's own code, if any ran."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if "/tauro/" not in frame.filename.replace("\\", "/") and frame.filename[:1] != "<":
+            return f"{frame.filename}:{frame.lineno}"
+    return ""
