@@ -46,6 +46,15 @@ inherits the builtin that it refines, so ``except ValueError`` keeps working::
         ├── DeploymentError
         ├── MonitoringError
         └── DriftDetectionError
+            ├── DriftInputError(ValidationError)
+            │   ├── DriftOptionError       an option of the detector
+            │   ├── DriftColumnsError      different columns
+            │   ├── DriftTypeError         a kind that cannot be compared
+            │   ├── DriftMixedTypesError   an object column of several types
+            │   ├── DriftEmptyError        no rows, or no columns
+            │   ├── DriftMissingError      every value is missing
+            │   └── DriftInfiniteError     infinite values
+            └── DriftFoundError            drift stops the work, as asked
 
 Exit codes stand in :class:`ExitCode`, error codes in :class:`ErrorCode`.
 """
@@ -61,7 +70,16 @@ from tauro.errors._tree import (
     DatasetError,
     DatasetNotFoundError,
     DeploymentError,
+    DriftColumnsError,
     DriftDetectionError,
+    DriftEmptyError,
+    DriftFoundError,
+    DriftInfiniteError,
+    DriftInputError,
+    DriftMissingError,
+    DriftMixedTypesError,
+    DriftOptionError,
+    DriftTypeError,
     ExperimentError,
     ExperimentExistsError,
     ExperimentNotFoundError,
@@ -108,7 +126,16 @@ __all__ = [
     "DatasetError",
     "DatasetNotFoundError",
     "DeploymentError",
+    "DriftColumnsError",
     "DriftDetectionError",
+    "DriftEmptyError",
+    "DriftFoundError",
+    "DriftInfiniteError",
+    "DriftInputError",
+    "DriftMissingError",
+    "DriftMixedTypesError",
+    "DriftOptionError",
+    "DriftTypeError",
     "ErrorCode",
     "ErrorContext",
     "ExitCode",

@@ -381,3 +381,43 @@ class DriftDetectionError(MLOpsError):
     """Drift could not be computed from the data given."""
 
     code = ErrorCode.DRIFT_DETECTION_ERROR
+
+
+class DriftInputError(DriftDetectionError, ValidationError):
+    """Base of the errors that name what is wrong with the data or options given."""
+
+    code = ErrorCode.DRIFT_DETECTION_ERROR
+    http_status = 422
+    exit_code = ExitCode.USAGE
+
+
+class DriftOptionError(DriftInputError):
+    """An option of the detector is unknown or out of its range."""
+
+
+class DriftColumnsError(DriftInputError):
+    """The reference and the current data do not have the same columns."""
+
+
+class DriftTypeError(DriftInputError):
+    """A column is of a kind that cannot be compared, or of different kinds in the two samples."""
+
+
+class DriftMixedTypesError(DriftInputError):
+    """An object column holds values of several types."""
+
+
+class DriftEmptyError(DriftInputError):
+    """There are no rows, or no columns, to compare."""
+
+
+class DriftMissingError(DriftInputError):
+    """Every value is missing where some are needed."""
+
+
+class DriftInfiniteError(DriftInputError):
+    """A column holds infinite values."""
+
+
+class DriftFoundError(DriftDetectionError):
+    """Drift was found where the caller asked that it stop the work."""
