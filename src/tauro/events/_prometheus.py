@@ -1,0 +1,94 @@
+"""The collector's figures in Prometheus' text format.
+
+Reference: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+Tag: TypeAlias = tuple[str, str]
+SeriesKey: TypeAlias = tuple[str, tuple[Tag, ...]]
+"""A name and its tags, sorted."""
+
+_UNSAFE = re.compile(r"[^a-zA-Z0-9_]")
+_GAUGES = frozenset({"active_runs"})
+
+
+def series_label(key: SeriesKey) -> str:
+    """Return how a series is shown: ``name`` or ``name{tag="value"}``."""
+    name, tags = key
+    return name + _labels(tags)
+
+
+def render(
+    *,
+    system: Mapping[str, float],
+    counters: Mapping[SeriesKey, float],
+    gauges: Mapping[SeriesKey, float],
+    timers: Mapping[SeriesKey, tuple[Mapping[str, float], float]],
+) -> str:
+    """Return the exposition; what users added stands under ``tauro_user_``.
+
+    Prometheus takes a counter that falls for one that started again; what may fall is a gauge.
+    """
+    page = _Page()
+    for name, value in system.items():
+        if name in _GAUGES:
+            page.put(f"tauro_{_safe(name)}", "gauge", "", (), value)
+        else:
+            page.put(f"tauro_{_safe(name)}_total", "counter", "", (), value)
+    for (name, tags), value in counters.items():
+        page.put(f"tauro_user_{_safe(name)}_total", "counter", "", tags, value)
+    for (name, tags), value in gauges.items():
+        page.put(f"tauro_user_{_safe(name)}", "gauge", "", tags, value)
+    for (name, tags), (stats, total) in timers.items():
+        family = f"tauro_user_{_safe(name)}_seconds"
+        for label, key in (("0.5", "p50"), ("0.95", "p95"), ("0.99", "p99")):
+            page.put(family, "summary", "", (*tags, ("quantile", label)), stats[key])
+        page.put(family, "summary", "_sum", tags, total)
+        page.put(family, "summary", "_count", tags, stats["count"])
+    return page.text()
+
+
+class _Page:
+    """Families of samples; names that become one when made safe are one sample, not two."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, str] = {}
+        self._samples: dict[str, dict[str, float]] = {}
+
+    def put(self, family: str, kind: str, suffix: str, tags: Iterable[Tag], value: float) -> None:
+        # A family has one kind: the first one that came.
+        kind = self._kinds.setdefault(family, kind)
+        samples = self._samples.setdefault(family, {})
+        name = f"{family}{suffix}{_labels(tags)}"
+        adds = kind == "counter" or suffix
+        samples[name] = samples.get(name, 0) + value if adds else value
+
+    def text(self) -> str:
+        lines = []
+        for family, samples in self._samples.items():
+            lines.append(f"# TYPE {family} {self._kinds[family]}\n")
+            lines += [f"{name} {value}\n" for name, value in samples.items()]
+        return "".join(lines)
+
+
+def _labels(tags: Iterable[Tag]) -> str:
+    parts = [f'{_safe_label(tag)}="{_escape(value)}"' for tag, value in tags]
+    return "{" + ",".join(parts) + "}" if parts else ""
+
+
+def _safe(name: str) -> str:
+    return _UNSAFE.sub("_", name)
+
+
+def _safe_label(name: str) -> str:
+    safe = _safe(name)
+    return f"_{safe}" if safe[:1].isdigit() else safe
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
