@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+
 from forest_cover import data
 from forest_cover.generator import generate_samples
 from forest_cover.schema import AREAS, NUMERIC, SOILS, SOURCE_COLUMNS, normalise

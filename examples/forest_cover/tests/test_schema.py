@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from forest_cover import schema
 from forest_cover.generator import generate_samples
 from forest_cover.schema import COLUMNS, FEATURES, SOURCE_COLUMNS, hash_samples, normalise

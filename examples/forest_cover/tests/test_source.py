@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from forest_cover.data import split_tenths
 from forest_cover.generator import generate_samples
 from forest_cover.source import BatchClock, CollectedError, Draw, SourceServer, draw_sample
