@@ -1,0 +1,67 @@
+"""Secrets are never shown: one list of names that sound secret, one way to mask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+MASK: Final = "***"
+_SECRET_KEY = re.compile(
+    r"passw(or)?d|passphrase|pwd|secret|token(?!iz)|api_?key|access_?key|private_?key|account_?key"
+    r"|shared_?key|signing_?key|credential|authorization|bearer|sas_?url|connection_?string|cookie",
+    re.IGNORECASE,
+)
+_USER_INFO = re.compile(
+    r"(?P<scheme>\b[a-z][\w+.-]*://)(?P<user>[^\s:/@'\"]*):[^\s/'\"]+@", re.IGNORECASE
+)
+_IN_LINE = re.compile(
+    rf"(?P<key>[\w.-]*(?:{_SECRET_KEY.pattern})[\w.-]*[\"']?\s*[:=]\s*)(?P<value>\S.*)",
+    re.IGNORECASE,
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a key of this name is taken to hold a secret."""
+    return bool(_SECRET_KEY.search(name.replace("-", "_")))
+
+
+def mask_text(text: str) -> str:
+    """Return a text with the passwords of URLs masked."""
+    if "://" not in text:
+        return text
+    return _USER_INFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text)
+
+
+def mask_line(line: str) -> str:
+    """Return a line of a configuration file with what follows a secret-looking key masked."""
+    return mask_text(_IN_LINE.sub(rf"\g<key>{MASK}", line))
+
+
+def mask_secrets(value: Any) -> Any:
+    """Return plain values with everything under a secret-looking key masked."""
+    if isinstance(value, Mapping):
+        return {
+            key: MASK if item is not None and is_secret_name(str(key)) else mask_secrets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [mask_secrets(item) for item in value]
+    return mask_text(value) if isinstance(value, str) else value
+
+
+def mask_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return a command line with the values of secret-looking options masked."""
+    shown: list[str] = []
+    hide_next = False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        secret = is_secret_name(name) and (argument.startswith("-") or bool(equals))
+        if hide_next and not argument.startswith("-"):
+            shown.append(MASK)
+        elif secret and equals:
+            shown.append(f"{name}={MASK}")
+        else:
+            shown.append(mask_text(argument))
+        hide_next = secret and not equals
+    return shown

@@ -1,0 +1,192 @@
+"""YAML text to a tree with positions, by PyYAML's C parser.
+
+Scalars follow the core schema of YAML 1.2: ``no`` and ``on`` are texts, ``1e-3`` is a number, a
+date stays a text. Where a setting wants a truth value, ``yes`` and ``no`` are understood.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import yaml
+
+from tauro.config._source import Entry, Map, Mark, Node, Problems, Scalar, Seq, SourceFile
+
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Final[dict[str, bool | float | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **{
+        f"{sign}{w}": float(f"{sign}inf")
+        for sign in ("", "+", "-")
+        for w in (".inf", ".Inf", ".INF")
+    },
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_CORE: Final = "tag:yaml.org,2002:"
+_PLAIN_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"}
+_MOST_NODES: Final = 200_000
+_DEEPEST: Final = 100
+
+
+def resolve_scalar(text: str) -> bool | int | float | str | None:
+    """Return what an unquoted text means."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def parse_yaml(text: str, source: SourceFile, problems: Problems) -> Node | None:
+    """Return the tree of one document; None where it is empty or does not parse."""
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = error.problem or error.context or "does not parse"
+        where = Mark(source, mark.line, mark.column) if mark else Mark(source)
+        problems.add(f"not valid YAML: {what}", where, _syntax_hints(what, where))
+        return None
+    except yaml.reader.ReaderError as error:
+        problems.add(*_unreadable(error, text, source))
+        return None
+    except RecursionError:
+        problems.add("nested too deeply to be a configuration", Mark(source))
+        return None
+    return _Converter(source, problems).convert(root, 0) if root is not None else None
+
+
+def _syntax_hints(what: str, mark: Mark) -> list[str]:
+    line = mark.source.line(mark.line)
+    if "\t" in line[: mark.column + 1]:
+        return ["Indent with spaces; YAML does not take tabs."]
+    if "mapping values are not allowed" in what:
+        return ["Put a text that holds ': ' in quotes, and check the indentation."]
+    if "could not find expected ':'" in what:
+        return ["A key and its value are written as 'key: value'."]
+    if "undefined alias" in what:
+        return ["A text that starts with '*' must be in quotes."]
+    return ["Check the quotes, brackets and indentation here and on the line before."]
+
+
+def _unreadable(
+    error: yaml.reader.ReaderError, text: str, source: SourceFile
+) -> tuple[str, Mark, list[str]]:
+    position = error.position if isinstance(error.position, int) else 0
+    before = text[:position]
+    line = before.count("\n")
+    column = len(before) - (before.rfind("\n") + 1)
+    hints = ["Remove it, or write it in double quotes as an escape such as \\x07."]
+    return (
+        f"a character that YAML does not allow ({error.reason})",
+        Mark(source, line, column),
+        hints,
+    )
+
+
+class _Converter:
+    """Turns PyYAML's nodes into ours, refusing what would not end."""
+
+    def __init__(self, source: SourceFile, problems: Problems) -> None:
+        self._source = source
+        self._problems = problems
+        self._open: set[int] = set()
+        self._made = 0
+
+    def convert(self, node: yaml.Node, depth: int) -> Node:
+        mark = self._mark(node)
+        self._made += 1
+        if self._made > _MOST_NODES:
+            # Aliases of aliases ("billion laughs") grow without bound in a few lines.
+            return self._refuse(
+                f"more than {_MOST_NODES} values once its aliases are followed", mark
+            )
+        if id(node) in self._open:
+            return self._refuse("an alias that contains itself", mark)
+        if depth > _DEEPEST:
+            return self._refuse(f"nested more than {_DEEPEST} deep", mark)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, mark)
+        self._open.add(id(node))
+        try:
+            return self._collection(node, mark, depth)
+        finally:
+            self._open.discard(id(node))
+
+    def _collection(self, node: yaml.Node, mark: Mark, depth: int) -> Node:
+        if node.tag not in (f"{_CORE}map", f"{_CORE}seq"):
+            self._tag(node, mark)
+        if isinstance(node, yaml.SequenceNode):
+            return Seq(mark, [self.convert(item, depth + 1) for item in node.value])
+        result = Map(mark)
+        inherited: list[Map] = []
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value == "<<" and not key.style:
+                inherited += self._merged(value, depth)
+                continue
+            self._entry(result, key, value, depth)
+        for parent in inherited:
+            for name, entry in parent.entries.items():
+                result.entries.setdefault(name, entry)
+        return result
+
+    def _entry(self, result: Map, key: yaml.Node, value: yaml.Node, depth: int) -> None:
+        mark = self._mark(key)
+        if not isinstance(key, yaml.ScalarNode):
+            self._problems.add("a key must be a text", mark, ["Quote it if it starts with [ or {."])
+            return
+        first = result.entries.get(key.value)
+        if first is not None:
+            self._problems.add(
+                f"the key {key.value!r} is here twice (first on line {first.mark.line + 1})",
+                mark,
+                ["Remove one of the two, or merge them."],
+            )
+            return
+        result.entries[key.value] = Entry(key.value, mark, self.convert(value, depth + 1))
+
+    def _merged(self, value: yaml.Node, depth: int) -> list[Map]:
+        nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        maps: list[Map] = []
+        for node in nodes:
+            converted = self.convert(node, depth + 1)
+            if isinstance(converted, Map):
+                maps.append(converted)
+            else:
+                self._problems.add("'<<' takes a mapping or a list of mappings", self._mark(node))
+        return maps
+
+    def _scalar(self, node: yaml.ScalarNode, mark: Mark) -> Scalar:
+        text = node.value
+        if node.style:
+            if node.tag != f"{_CORE}str":
+                self._tag(node, mark)
+            return Scalar(mark, text, text, quoted=True)
+        # The parser resolved a plain scalar by the rules of YAML 1.1; any other tag was written.
+        if node.tag.removeprefix(_CORE) not in _PLAIN_TAGS:
+            self._tag(node, mark)
+        elif node.tag == f"{_CORE}str" and "!!str" in self._written(mark):
+            return Scalar(mark, text, text, quoted=True)
+        return Scalar(mark, resolve_scalar(text), text)
+
+    def _written(self, mark: Mark) -> str:
+        return self._source.line(mark.line)[mark.column : mark.column + mark.width]
+
+    def _tag(self, node: yaml.Node, mark: Mark) -> None:
+        name = node.tag.replace(_CORE, "!!")
+        hints = ["Remove the tag; a configuration holds texts, numbers, lists and mappings."]
+        self._problems.add(f"the tag {name} is not allowed", mark, hints)
+
+    def _refuse(self, message: str, mark: Mark) -> Scalar:
+        self._problems.add(message, mark)
+        return Scalar(mark, None)
+
+    def _mark(self, node: yaml.Node) -> Mark:
+        start, end = node.start_mark, node.end_mark
+        width = end.column - start.column if end.line == start.line else 1
+        return Mark(self._source, start.line, start.column, max(1, width))
