@@ -19,8 +19,12 @@ import mmap
 import os
 import shutil
 import stat as stat_module
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final
+
+if sys.platform != "win32":
+    import fcntl
 
 TMP_PREFIX: Final = ".tmp-"
 _CHUNK: Final = 1 << 20
@@ -78,6 +82,59 @@ def write_all(fd: int, data: bytes | memoryview, path: str) -> None:
         view = view[os.write(fd, view if most is None else view[: max(1, most)]) :]
 
 
+def write_at(fd: int, data: bytes | memoryview, offset: int, path: str) -> None:
+    """Write every byte at a place in a file, however many calls it takes."""
+    view = memoryview(data)
+    while view:
+        most = _before("write", path)
+        done = os.pwrite(fd, view if most is None else view[: max(1, most)], offset)
+        view, offset = view[done:], offset + done
+
+
+def read_at(fd: int, size: int, offset: int, path: str) -> bytes:
+    """Return up to ``size`` bytes at a place in a file; fewer only at its end."""
+    _before("read", path)
+    data = os.pread(fd, size, offset)
+    while len(data) < size and (more := os.pread(fd, size - len(data), offset + len(data))):
+        data += more
+    return data
+
+
+def size_fd(fd: int, path: str) -> int:
+    """Return the size of an open file."""
+    _before("stat", path)
+    return os.fstat(fd).st_size
+
+
+def truncate_fd(fd: int, size: int, path: str) -> None:
+    """Set the size of an open file."""
+    _before("truncate", path)
+    os.ftruncate(fd, size)
+
+
+def try_lock_fd(fd: int, path: str) -> bool:
+    """Take the exclusive lock of an open file without waiting; tell whether it was free.
+
+    The lock belongs to this opening of the file: it ends when the last descriptor of it is closed,
+    also by the death of the process.
+    """
+    _before("lock", path)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+def is_same_file(fd: int, path: str) -> bool:
+    """Tell whether a path still names the file that a descriptor has open."""
+    found = stat(path)
+    opened = os.fstat(fd)
+    return found is not None and (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
+
+
 def sync_fd(fd: int, path: str) -> None:
     """Make a descriptor's bytes survive power loss. After an error, never retry the descriptor."""
     _before("fsync", path)
@@ -102,6 +159,12 @@ def sync_dir(folder: str) -> None:
         os.close(fd)
 
 
+def link_count(fd: int, path: str) -> int:
+    """Return how many names an open file has: 0 once somebody removed it."""
+    _before("fstat", path)
+    return os.fstat(fd).st_nlink
+
+
 # Whole files
 
 
@@ -109,6 +172,14 @@ def read_bytes(path: str) -> bytes:
     """Return a file's bytes."""
     _before("read", path)
     with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def read_from(path: str, offset: int) -> bytes:
+    """Return a file's bytes from an offset to its present end."""
+    _before("read", path)
+    with open(path, "rb", buffering=0) as file:
+        file.seek(offset)
         return file.readall()
 
 
@@ -300,13 +371,20 @@ def hash_file(path: str, progress: Callable[[int], None] | None = None) -> tuple
 # Memory maps
 
 
-def allocate(fd: int, size: int, path: str) -> None:
-    """Reserve a file's blocks, so that a full disk is an error here and not a SIGBUS later."""
+def allocate(fd: int, size: int, path: str, *, start: int = 0) -> None:
+    """Reserve a file's blocks, so that a full disk is an error here and not a SIGBUS later.
+
+    Args:
+        fd: The file.
+        size: The size that the file has afterwards.
+        path: Its name, for the fault hook.
+        start: The size that it has now.
+    """
     _before("allocate", path)
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size)
+        os.posix_fallocate(fd, start, size - start)
     else:
-        os.write(fd, bytes(size))
+        os.pwrite(fd, bytes(size - start), start)
 
 
 def map_shared(fd: int, size: int, path: str) -> mmap.mmap:

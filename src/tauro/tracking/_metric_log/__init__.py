@@ -1,0 +1,8 @@
+"""The metric log: points of runs, appended without a lock, read from anywhere."""
+
+from tauro.tracking._metric_log._lane import Durability
+from tauro.tracking._metric_log._log import DEFAULT_BUFFER, MetricLog
+from tauro.tracking._metric_log._reader import History, Summary
+from tauro.tracking._metric_log._writer import RunWriter
+
+__all__ = ["DEFAULT_BUFFER", "Durability", "History", "MetricLog", "RunWriter", "Summary"]

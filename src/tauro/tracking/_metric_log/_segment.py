@@ -1,0 +1,318 @@
+"""One segment as its only writer holds it: slots in a memory map, or written one by one.
+
+The file gets its name when it is locked and has its header, so no reader sees it without either,
+and a lock that can be taken means that the writer is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from tauro._internal import _fs
+from tauro.tracking._metric_log._checksum import seal_slots
+from tauro.tracking._metric_log._format import (
+    HEADER_SIZE,
+    SLOT,
+    SLOT_SIZE,
+    Header,
+    Slots,
+    encode_header,
+    pack_body_into,
+    seal_body,
+)
+
+FIRST_SIZE: Final = 1 << 16
+"""Bytes that a new segment reserves; it doubles up to its capacity."""
+
+_NO_MAPS: Final = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV}
+
+
+class MapsUnsupportedError(Exception):
+    """The file system cannot reserve blocks or share maps."""
+
+
+class Segment(ABC):
+    """What both kinds of segment share.
+
+    Attributes:
+        offset: Where the next slot goes, in bytes.
+        limit: A point goes straight into ``buffer`` while ``offset`` is below this; 0 sends every
+            point through :meth:`put`.
+        buffer: The map, where there is one; else ``limit`` stays 0.
+        salt: Seed of the checksums.
+    """
+
+    __slots__ = ("_fd", "buffer", "capacity", "header", "limit", "offset", "path", "salt")
+
+    buffer: mmap.mmap
+
+    def __init__(self, path: str, header: Header, capacity: int) -> None:
+        self.path = path
+        self.header = header
+        self.salt = header.salt
+        self.capacity = HEADER_SIZE + capacity * SLOT_SIZE
+        self.offset = HEADER_SIZE
+        self.limit = 0
+        self._fd = -1
+
+    def _create(self, size: int, content: bytes, *, durable: bool = False) -> None:
+        """Make the file: locked, with its content and room for ``size`` bytes, then named."""
+        folder = os.path.dirname(self.path)
+        temporary = _fs.temporary_name(folder)
+        self._fd = _fs.open_fd(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            if not _fs.try_lock_fd(self._fd, temporary):
+                raise OSError(errno.EBUSY, "the new segment is locked by another process")
+            self._reserve(0, size)
+            self._store(content, 0)
+            if durable:
+                self.sync()
+            _fs.rename(temporary, self.path)
+            if durable:
+                _fs.sync_dir(folder)
+        except BaseException:
+            self.close()
+            _fs.discard(temporary)
+            raise
+
+    @property
+    def slots(self) -> int:
+        """How many slots are in use."""
+        return (self.offset - HEADER_SIZE) // SLOT_SIZE
+
+    @abstractmethod
+    def room(self) -> int:
+        """Return how many more slots fit without growing; one is kept for the seal."""
+
+    @abstractmethod
+    def put(self, bodies: Sequence[bytes]) -> None:
+        """Append slots, of which there is room, in one piece: all their checksums come last."""
+
+    @abstractmethod
+    def put_block(self, slots: Slots) -> None:
+        """Append an array of slots, of which there is room; it gets its checksums here."""
+
+    @abstractmethod
+    def grow(self) -> bool:
+        """Reserve more; tell whether there was more to have."""
+
+    @abstractmethod
+    def sync(self) -> None:
+        """Make all slots in use survive power loss."""
+
+    @abstractmethod
+    def _reserve(self, start: int, size: int) -> None:
+        """Make the file's first ``size`` bytes, of which it has ``start``, ready to be stored."""
+
+    @abstractmethod
+    def _store(self, data: bytes, offset: int) -> None:
+        """Put bytes at a place."""
+
+    @abstractmethod
+    def fence(self) -> None:
+        """Send every point through :meth:`put`, so that the holder of the lock is alone."""
+
+    @abstractmethod
+    def unfence(self) -> None:
+        """Undo :meth:`fence`."""
+
+    @abstractmethod
+    def limit_to(self, slots: int) -> None:
+        """Send the points after so many slots through :meth:`put`."""
+
+    def mark_sealed(self) -> None:
+        """Append the record that ends the segment."""
+        body = seal_body(self.slots)
+        self._store(body + zlib.crc32(body, self.salt).to_bytes(4, "little"), self.offset)
+        self.offset += SLOT_SIZE
+
+    def synced(self) -> Segment:
+        """Make all slots survive power loss; return the segment that does, this or a copy.
+
+        After a failed fsync the kernel counts the lost pages as clean, so a second try on the same
+        file would succeed without having written them. The slots go to a new file under the same
+        name instead.
+        """
+        try:
+            self.sync()
+        except OSError:
+            return self._rewritten()
+        return self
+
+    @abstractmethod
+    def _content(self) -> bytes:
+        """Return the header and the slots in use."""
+
+    def _rewritten(self) -> Segment:
+        self.fence()
+        copy = object.__new__(type(self))
+        Segment.__init__(copy, self.path, self.header, 0)
+        copy.capacity, copy.offset = self.capacity, self.offset
+        try:
+            copy._create(self._size(), self._content(), durable=True)
+        except BaseException:
+            self.unfence()
+            raise
+        self.close()
+        return copy
+
+    @abstractmethod
+    def _size(self) -> int:
+        """Return the bytes reserved."""
+
+    def cut(self) -> None:
+        """Cut the file to the slots in use; the map is gone afterwards."""
+        self._unmap()
+        _fs.truncate_fd(self._fd, self.offset, self.path)
+
+    @abstractmethod
+    def _unmap(self) -> None:
+        """Let go of the memory map."""
+
+    def close(self) -> None:
+        """Let go of the file as it is; readers take it for one whose writer died."""
+        self.limit = 0
+        self._unmap()
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class MappedSegment(Segment):
+    """Slots in a shared memory map: a store into memory is in the kernel's hands at once.
+
+    Between reading ``offset`` and the end of ``pack_into`` there is no call but ``pack_into``
+    itself, so CPython switches threads and runs signal handlers only before or after the whole.
+    """
+
+    __slots__ = ("_top",)
+
+    def __init__(self, path: str, header: Header, capacity: int, first_size: int) -> None:
+        super().__init__(path, header, capacity)
+        self._create(min(first_size, self.capacity), encode_header(header))
+
+    def _reserve(self, start: int, size: int) -> None:
+        try:
+            _fs.allocate(self._fd, size, self.path, start=start)
+            mapped = _fs.map_shared(self._fd, size, self.path)
+        except OSError as error:
+            if error.errno in _NO_MAPS:
+                raise MapsUnsupportedError from error
+            raise
+        self._unmap()
+        self.buffer = mapped
+        self.limit = self._top = size - SLOT_SIZE
+
+    def _unmap(self) -> None:
+        if hasattr(self, "buffer"):
+            self.buffer.close()
+
+    def _store(self, data: bytes, offset: int) -> None:
+        self.buffer[offset : offset + len(data)] = data
+
+    def fence(self) -> None:
+        self.limit = 0
+
+    def unfence(self) -> None:
+        self.limit = self._top
+
+    def limit_to(self, slots: int) -> None:
+        self.limit = min(self._top, HEADER_SIZE + slots * SLOT_SIZE)
+
+    def _size(self) -> int:
+        return len(self.buffer)
+
+    def _content(self) -> bytes:
+        return self.buffer[: self.offset]
+
+    def room(self) -> int:
+        return max(0, self._top - self.offset) // SLOT_SIZE
+
+    def grow(self) -> bool:
+        size = len(self.buffer)
+        if size >= self.capacity:
+            return False
+        self._reserve(size, min(2 * size, self.capacity))
+        return True
+
+    def put(self, bodies: Sequence[bytes]) -> None:
+        offset = self.offset
+        self.offset = offset + len(bodies) * SLOT_SIZE
+        for body in bodies:
+            pack_body_into(self.buffer, offset, body, zlib.crc32(body, self.salt))
+            offset += SLOT_SIZE
+
+    def put_block(self, slots: Slots) -> None:
+        offset = self.offset
+        self.offset = offset + len(slots) * SLOT_SIZE
+        seal_slots(slots, self.salt)
+        target = np.frombuffer(self.buffer, SLOT, len(slots), offset)
+        crc = slots["crc"].copy()
+        slots["crc"] = 0
+        target[:] = slots
+        # A kill on the way leaves slots without a checksum, which readers know as unfinished.
+        target["crc"] = crc
+
+    def sync(self) -> None:
+        _fs.flush_map(self.buffer, self.path)
+
+
+class WrittenSegment(Segment):
+    """One write a record, for file systems where maps misbehave."""
+
+    __slots__ = ()
+
+    def __init__(self, path: str, header: Header, capacity: int) -> None:
+        super().__init__(path, header, capacity)
+        self._create(HEADER_SIZE, encode_header(header))
+
+    def _reserve(self, start: int, size: int) -> None:
+        """Nothing: every write asks for its own blocks."""
+
+    def _unmap(self) -> None:
+        """Nothing: there is no map."""
+
+    def fence(self) -> None:
+        """Nothing: every point comes through :meth:`put`."""
+
+    def unfence(self) -> None:
+        """Nothing, as :meth:`fence`."""
+
+    def limit_to(self, slots: int) -> None:
+        """Nothing, as :meth:`fence`."""
+
+    def _size(self) -> int:
+        return self.offset
+
+    def _content(self) -> bytes:
+        return _fs.read_at(self._fd, self.offset, 0, self.path)
+
+    def _store(self, data: bytes, offset: int) -> None:
+        _fs.write_at(self._fd, data, offset, self.path)
+
+    def room(self) -> int:
+        return (self.capacity - SLOT_SIZE - self.offset) // SLOT_SIZE
+
+    def grow(self) -> bool:
+        return False
+
+    def put(self, bodies: Sequence[bytes]) -> None:
+        data = b"".join(body + zlib.crc32(body, self.salt).to_bytes(4, "little") for body in bodies)
+        self._store(data, self.offset)
+        self.offset += len(data)
+
+    def put_block(self, slots: Slots) -> None:
+        seal_slots(slots, self.salt)
+        self._store(slots.tobytes(), self.offset)
+        self.offset += len(slots) * SLOT_SIZE
+
+    def sync(self) -> None:
+        _fs.sync_fd(self._fd, self.path)

@@ -1,0 +1,175 @@
+"""The hot path: one point of one run."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tauro._internal._clock import now_ns
+from tauro.tracking._metric_log._format import (
+    MAX_METADATA_BYTES,
+    SLOT,
+    SLOT_SIZE,
+    metadata_json,
+    pack_point,
+    pack_slot_into,
+)
+from tauro.tracking._metric_log._lane import MAX_KEYS, Codes
+from tauro.tracking._metric_log._values import (
+    as_integer,
+    as_integers,
+    as_name,
+    as_value,
+    as_values,
+    refuse,
+)
+
+if TYPE_CHECKING:
+    from tauro.tracking._metric_log._log import MetricLog
+    from tauro.tracking._metric_log._segment import Segment
+
+_crc32: Final = zlib.crc32
+
+
+class RunWriter:
+    """Appends the points of one run, from any thread. Made by :meth:`MetricLog.writer`."""
+
+    __slots__ = ("__weakref__", "_log", "_tables", "experiment_id", "run_id")
+
+    def __init__(self, log: MetricLog, experiment_id: str, run_id: str) -> None:
+        self.experiment_id = experiment_id
+        self.run_id = run_id
+        self._log = log
+        self._tables: dict[int, tuple[Segment, dict[str, int]]] = {}
+
+    def append(
+        self,
+        key: str,
+        value: Any,
+        step: int = 0,
+        timestamp_ns: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append a point. When this has returned, the point survives the death of the process.
+
+        Args:
+            key: Name of the metric.
+            value: A real number: float, int or numpy scalar; NaN and infinities are kept.
+            step: An integer of 64 bits; it may repeat.
+            timestamp_ns: Nanoseconds since the epoch; now by default.
+            metadata: What belongs to this one point, as JSON can hold it. Rare: it is slow.
+
+        Raises:
+            TrackingValidationError: The point cannot be logged; nothing was written.
+            StorageError: The disk refused; the point was not accepted.
+        """
+        if type(value) is not float:
+            value = as_value(key, value)
+        if timestamp_ns is None:
+            timestamp_ns = now_ns()
+        if metadata is None and type(step) is int:
+            try:
+                segment, table = self._tables[get_ident()]
+                series = table[key]
+                crc = _crc32(pack_point(series, step, timestamp_ns, value), segment.salt)
+            except (KeyError, TypeError, struct.error):
+                pass  # the first point here, or one that the slow way refuses with its reason
+            else:
+                offset = segment.offset
+                if offset < segment.limit:
+                    # From reading the offset to the end of the packing there is no call but the
+                    # packing: no other thread and no signal handler comes between.
+                    segment.offset = offset + SLOT_SIZE
+                    pack_slot_into(segment.buffer, offset, series, step, timestamp_ns, value, crc)
+                    return
+        self._append_slowly(key, value, step, timestamp_ns, metadata)
+
+    def _append_slowly(
+        self, key: str, value: float, step: int, timestamp_ns: int, metadata: Any
+    ) -> None:
+        as_name("The key of a metric", key)
+        step = as_integer(f"The step of metric {key!r}", step)
+        timestamp_ns = as_integer(f"The timestamp of metric {key!r}", timestamp_ns)
+        text = _as_metadata(key, metadata)
+        with self._log.lane(self.experiment_id) as lane:
+            bound = lane.append(self.run_id, key, (step, timestamp_ns, value), text)
+            self._tables[get_ident()] = bound
+
+    def append_batch(
+        self,
+        key: str | Sequence[str],
+        values: ArrayLike,
+        steps: ArrayLike = 0,
+        timestamps_ns: ArrayLike | None = None,
+    ) -> None:
+        """Append a column of points with the guarantees of :meth:`append`.
+
+        Args:
+            key: The metric of all points, or one name a point.
+            values: The column.
+            steps: As many integers, or one for all.
+            timestamps_ns: As many, or one for all; now by default.
+
+        Raises:
+            TrackingValidationError: Some point cannot be logged; nothing was written.
+            StorageError: The disk refused; a first part of the column may have been accepted.
+        """
+        name = key if isinstance(key, str) else "of the batch"
+        column = as_values(name, values)
+        count = len(column)
+        keys, codes = _as_keys(key, count)
+        step_column = as_integers(f"The step of metric {name!r}", steps, count)
+        now = now_ns() if timestamps_ns is None else timestamps_ns
+        time_column = as_integers(f"The timestamp of metric {name!r}", now, count)
+        for one in keys:
+            as_name("The key of a metric", one)
+        slots = np.empty(count, SLOT)
+        slots["step"], slots["time"], slots["value"] = step_column, time_column, column
+        with self._log.lane(self.experiment_id) as lane:
+            for first in range(0, len(keys), MAX_KEYS):
+                some = keys[first : first + MAX_KEYS]
+                if len(some) == len(keys):
+                    lane.append_block(self.run_id, keys, codes, slots)
+                else:
+                    chosen = (codes >= first) & (codes < first + MAX_KEYS)
+                    lane.append_block(self.run_id, some, codes[chosen] - first, slots[chosen])
+
+    def close(self) -> None:
+        """Forget what was kept for speed. Points logged later are accepted and kept."""
+        self._tables.clear()
+        self._log.forget(self.experiment_id, self.run_id)
+
+    def reset(self) -> None:
+        """Forget the segments of the parent process, after a fork."""
+        self._tables = {}
+
+
+def _as_keys(key: str | Sequence[str], count: int) -> tuple[list[str], Codes]:
+    if isinstance(key, str):
+        return [key], np.zeros(count, np.intp)
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(name, len(numbers)) for name in key]
+    if len(codes) != count:
+        raise refuse("The number of keys", len(codes), f"{count}, as the values have")
+    return list(numbers), np.array(codes, np.intp)
+
+
+def _as_metadata(key: str, metadata: Any) -> bytes:
+    if metadata is None:
+        return b""
+    what = f"The metadata of metric {key!r}"
+    if not isinstance(metadata, Mapping):
+        raise refuse(what, metadata, "a mapping")
+    try:
+        text = metadata_json(dict(metadata))
+    except (TypeError, ValueError) as error:
+        raise refuse(what, metadata, "what JSON can hold") from error
+    if len(text) > MAX_METADATA_BYTES:
+        raise refuse(what, len(text), f"at most {MAX_METADATA_BYTES} bytes as JSON")
+    return text
