@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 SOURCE_COLUMNS = (
@@ -47,16 +48,27 @@ SOILS = tuple(
 CLASSES = tuple(range(7))
 
 
-def normalise_category(value: Any) -> str | None:
-    """Return a category as the project spells it; a missing or blank one is None."""
-    if pd.isna(value):
-        return None
-    return str(value).strip().casefold() or None
+CATEGORY_STEPS = (np.strings.strip, np.strings.lower)
+"""What is done to a category, in this order, wherever one is read.
+
+Ingestion calls these functions on a column; the models hold the same two as steps of their own
+pipeline, so that a served model spells a request as it spelled its training data. They are
+functions of numpy because a model may then be stored, and loaded, without any code of ours.
+"""
+
+
+def normalise_categories(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return categories as the project spells them; a missing or blank one is NaN."""
+    values = column.fillna("").to_numpy().astype("U")
+    for step in CATEGORY_STEPS:
+        values = step(values)
+    result = pd.Series(values.astype(object), index=column.index, name=column.name)
+    return result.mask(result == "")
 
 
 KNOWN_CATEGORIES = {
-    "wilderness_area": frozenset(a.casefold() for a in AREAS),
-    "soil_type": frozenset(s.casefold() for s in SOILS),
+    "wilderness_area": frozenset(area.lower() for area in AREAS),
+    "soil_type": frozenset(soil.lower() for soil in SOILS),
 }
 
 
@@ -80,7 +92,7 @@ def normalise(frame: pd.DataFrame) -> pd.DataFrame:
     for name in NUMERIC:
         result[name] = _to_number(result[name], name).astype("float64")
     for name in CATEGORICAL:
-        result[name] = result[name].map(normalise_category).astype(object)
+        result[name] = normalise_categories(result[name])
     if TARGET in result.columns:
         result[TARGET] = _to_number(result[TARGET], TARGET).astype("int64")
     return result

@@ -22,14 +22,25 @@ def test_there_are_ten_numbers_two_categories_and_a_class() -> None:
     assert len(set(schema.SOILS)) == 40
 
 
-@pytest.mark.parametrize("given", ["Cache", "cache", "CACHE", "  Cache "])
+@pytest.mark.parametrize("given", ["Cache", "cache", "CACHE", "  Cache ", "\tcACHE\n"])
 def test_category_spelling_does_not_matter(given: str) -> None:
-    assert schema.normalise_category(given) == "cache"
+    column = pd.Series([given, "Rawah"])
+    assert list(schema.normalise_categories(column)) == ["cache", "rawah"]
 
 
 @pytest.mark.parametrize("given", [None, "", "  ", float("nan"), np.nan, pd.NA])
-def test_missing_categories_are_none(given: object) -> None:
-    assert schema.normalise_category(given) is None
+@pytest.mark.parametrize("kind", ["object", "string", "str"])
+def test_missing_categories_are_missing(given: object, kind: str) -> None:
+    column = pd.Series([given, "Rawah"], dtype=kind, index=[7, 3], name="area")
+    result = schema.normalise_categories(column)
+    assert result.isna().tolist() == [True, False]
+    assert list(result.index) == [7, 3]
+    assert result.name == "area"
+
+
+def test_a_column_without_any_category_is_missing_throughout() -> None:
+    assert schema.normalise_categories(pd.Series([None, None])).isna().all()
+    assert len(schema.normalise_categories(pd.Series([], dtype=object))) == 0
 
 
 def test_normalising_gives_names_order_and_types() -> None:
