@@ -1,0 +1,39 @@
+"""Drift: whether data, a model's metrics, or a stream changed, at a promised false-alarm rate."""
+
+from typing import TYPE_CHECKING, Final
+
+from tauro._internal._optional import lazy_attributes
+
+if TYPE_CHECKING:
+    from tauro.drift._decide import DEFAULT_EFFECTS as DEFAULT_EFFECTS
+    from tauro.drift._detector import DriftDetector as DriftDetector
+    from tauro.drift._detector import create_drift_detector as create_drift_detector
+    from tauro.drift._models import Check as Check
+    from tauro.drift._models import DataDriftReport as DataDriftReport
+    from tauro.drift._models import DriftReport as DriftReport
+    from tauro.drift._models import FeatureDrift as FeatureDrift
+    from tauro.drift._models import ModelDriftReport as ModelDriftReport
+    from tauro.drift._models import MultivariateDrift as MultivariateDrift
+    from tauro.drift._registry import register_test as register_test
+    from tauro.drift._samples import CategoricalSample as CategoricalSample
+    from tauro.drift._samples import NumericSample as NumericSample
+    from tauro.drift._samples import TestOutcome as TestOutcome
+
+_NAMES: Final = {
+    "CategoricalSample": "tauro.drift._samples:CategoricalSample",
+    "Check": "tauro.drift._models:Check",
+    "DEFAULT_EFFECTS": "tauro.drift._decide:DEFAULT_EFFECTS",
+    "DataDriftReport": "tauro.drift._models:DataDriftReport",
+    "DriftDetector": "tauro.drift._detector:DriftDetector",
+    "DriftReport": "tauro.drift._models:DriftReport",
+    "FeatureDrift": "tauro.drift._models:FeatureDrift",
+    "ModelDriftReport": "tauro.drift._models:ModelDriftReport",
+    "MultivariateDrift": "tauro.drift._models:MultivariateDrift",
+    "NumericSample": "tauro.drift._samples:NumericSample",
+    "TestOutcome": "tauro.drift._samples:TestOutcome",
+    "create_drift_detector": "tauro.drift._detector:create_drift_detector",
+    "register_test": "tauro.drift._registry:register_test",
+}
+__all__ = sorted(_NAMES)  # noqa: PLE0605 - one list of the names, the table
+
+__getattr__, __dir__ = lazy_attributes(__name__, _NAMES, globals())

@@ -1,0 +1,268 @@
+"""Frames of any kind, read column by column.
+
+A source gives each column as a numpy array or as Arrow data; ``_columns`` makes samples of them.
+Parquet files are read one column at a time, so that memory holds a few columns, not the table.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tauro.errors import (
+    DriftColumnsError,
+    DriftEmptyError,
+    DriftInputError,
+    DriftMixedTypesError,
+    DriftTypeError,
+)
+
+Raw: TypeAlias = "NDArray[Any] | pa.ChunkedArray"
+"""A column as it came: a one-dimensional numeric numpy array, or Arrow data of any type."""
+
+
+class Source(Protocol):
+    """A table whose columns are read one at a time, from any thread."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns, in order."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows each column has."""
+
+    def read(self, name: str) -> Raw:
+        """Return a column."""
+
+
+class _Columns:
+    """Columns in memory: a mapping of names to whatever Arrow or numpy can read."""
+
+    def __init__(self, columns: Mapping[str, Any], side: str) -> None:
+        self._columns = columns
+        self._side = side
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise DriftInputError(
+                f"The columns of the {side} data have different lengths: "
+                + ", ".join(f"{name!r} {length:,}" for name, length in list(lengths.items())[:6]),
+                suggestions=["Give columns of one table: as many values in each."],
+            )
+        self.rows = next(iter(lengths.values()), 0)
+
+    @property
+    def names(self) -> Sequence[str]:
+        return list(self._columns)
+
+    def read(self, name: str) -> Raw:
+        return to_raw(self._columns[name], name, self._side)
+
+
+class _Pandas:
+    def __init__(self, frame: Any, side: str) -> None:
+        self._frame = frame
+        self._side = side
+        self.names = _distinct([str(name) for name in frame.columns], side)
+        self.rows = len(frame)
+
+    def read(self, name: str) -> Raw:
+        return to_raw(self._frame.iloc[:, self.names.index(name)], name, self._side)
+
+
+class _Polars:
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        self.names = list(frame.columns)
+        self.rows = frame.height
+
+    def read(self, name: str) -> Raw:
+        return pa.chunked_array(self._frame.get_column(name).to_arrow())
+
+
+class _Arrow:
+    def __init__(self, table: pa.Table, side: str) -> None:
+        self._table = table
+        self.names = _distinct(list(table.column_names), side)
+        self.rows = table.num_rows
+
+    def read(self, name: str) -> Raw:
+        return self._table.column(self.names.index(name))
+
+
+class _Parquet:
+    """A Parquet file; each read opens it anew, because a reader is not safe in several threads."""
+
+    def __init__(self, path: str, side: str) -> None:
+        import pyarrow.parquet as pq
+
+        self._path = path
+        self._open = pq.ParquetFile
+        self._metadata = pq.read_metadata(path)
+        self.names = _distinct(list(self._metadata.schema.to_arrow_schema().names), side)
+        self.rows = self._metadata.num_rows
+
+    def read(self, name: str) -> Raw:
+        with self._open(self._path, metadata=self._metadata, memory_map=True) as file:
+            return file.read(columns=[name], use_threads=False).column(0)
+
+
+def open_source(data: Any, side: str) -> Source:
+    """Return a source over a frame, an array, a mapping, or the path of a Parquet or CSV file.
+
+    Args:
+        data: pandas, polars or Arrow table; numpy array of one or two dimensions; mapping of names
+            to columns; a Series or list, which is one column ``value``; a path.
+        side: ``reference`` or ``current``, for messages.
+
+    Raises:
+        DriftInputError: It is none of these.
+        DriftEmptyError: It has no rows or no columns.
+    """
+    source = _open(data, side)
+    if not source.names or not source.rows:
+        what = "no columns" if not source.names else "no rows"
+        raise DriftEmptyError(
+            f"The {side} data has {what}.",
+            suggestions=["Check the query or file it comes from; drift needs rows on both sides."],
+        )
+    return source
+
+
+def _open(data: Any, side: str) -> Source:
+    if isinstance(data, (str, os.PathLike)):
+        return _open_path(os.fspath(data), side)
+    if isinstance(data, (pa.Table, pa.RecordBatch)):
+        return _Arrow(pa.table(data) if isinstance(data, pa.RecordBatch) else data, side)
+    kind = f"{type(data).__module__.partition('.')[0]}.{type(data).__name__}"
+    if kind == "pandas.DataFrame":
+        return _Pandas(data, side)
+    if kind == "polars.LazyFrame":
+        return _Polars(data.collect())
+    if kind == "polars.DataFrame":
+        return _Polars(data)
+    if kind in {"pandas.Series", "polars.Series"}:
+        return _Columns({str(data.name) if data.name is not None else "value": data}, side)
+    if isinstance(data, Mapping):
+        return _Columns({str(name): column for name, column in data.items()}, side)
+    if isinstance(data, np.ndarray) and data.ndim in {1, 2} and data.dtype.names is None:
+        if data.ndim == 1:
+            return _Columns({"value": data}, side)
+        return _Columns({f"column_{i}": data[:, i] for i in range(data.shape[1])}, side)
+    if isinstance(data, (list, tuple)):
+        return _open_list(data, side)
+    raise DriftInputError(
+        f"The {side} data is {_describe(data)}, which is not a table.",
+        suggestions=[
+            "Give a pandas, polars or Arrow table, a numpy array, or a mapping of names to lists.",
+            "Or give the path of a .parquet or .csv file.",
+        ],
+    )
+
+
+def _open_list(data: Sequence[Any], side: str) -> Source:
+    if data and isinstance(data[0], Mapping):
+        return _Arrow(pa.Table.from_pylist([dict(row) for row in data]), side)
+    if data and isinstance(data[0], (list, tuple)):
+        return _open(np.asarray(data), side)
+    return _Columns({"value": data}, side)
+
+
+def _open_path(path: str, side: str) -> Source:
+    if not os.path.isfile(path):
+        raise DriftInputError(
+            f"The {side} data {path!r} is not a file.",
+            suggestions=["Give the path of a .parquet or .csv file."],
+        )
+    suffix = os.path.splitext(path)[1].lower()
+    try:
+        if suffix in {".parquet", ".pq"}:
+            return _Parquet(path, side)
+        if suffix in {".csv", ".tsv"}:
+            return _Arrow(_read_csv(path, suffix), side)
+    except pa.ArrowException as error:
+        raise DriftInputError(f"The {side} data {path!r} cannot be read: {error}") from error
+    raise DriftInputError(
+        f"The {side} data {path!r} has the suffix {suffix!r}; .parquet, .pq, .csv, .tsv are read.",
+        suggestions=["Read it with pandas and give the frame."],
+    )
+
+
+def _read_csv(path: str, suffix: str) -> pa.Table:
+    from pyarrow import csv
+
+    return csv.read_csv(
+        path,
+        parse_options=csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ","),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+    )
+
+
+def _distinct(names: list[str], side: str) -> list[str]:
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise DriftColumnsError(
+            f"The {side} data has several columns named {', '.join(map(repr, twice))}.",
+            suggestions=["Give every column a name of its own."],
+        )
+    return names
+
+
+def to_raw(column: Any, name: str, side: str) -> Raw:
+    """Return a column as a numeric numpy array where it is one, otherwise as Arrow data.
+
+    Raises:
+        DriftMixedTypesError: Objects of several types.
+        DriftTypeError: Objects that are no value of a table.
+    """
+    if isinstance(column, (pa.Array, pa.ChunkedArray)):
+        return pa.chunked_array(column) if isinstance(column, pa.Array) else column
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
+        array = column.to_numpy() if hasattr(column, "to_numpy") else column
+        if array.ndim == 1:
+            return np.asarray(array)
+    if hasattr(column, "to_arrow"):
+        return pa.chunked_array(column.to_arrow())
+    try:
+        converted = pa.array(column, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise _object_error(column, name, side) from error
+    return converted if isinstance(converted, pa.ChunkedArray) else pa.chunked_array(converted)
+
+
+def _object_error(column: Any, name: str, side: str) -> DriftTypeError | DriftMixedTypesError:
+    kinds: dict[str, int] = {}
+    for value in column:
+        if value is not None and value == value:  # noqa: PLR0124 - NaN is not equal to itself
+            kinds[type(value).__name__] = kinds.get(type(value).__name__, 0) + 1
+    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    if len(kinds) > 1:
+        return DriftMixedTypesError(
+            f"Column {name!r} of the {side} data holds values of several types: {shown}.",
+            context={"column": name, "side": side, "types": kinds},
+            suggestions=[f"Convert it to one type, for example frame[{name!r}].astype(str)."],
+        )
+    return DriftTypeError(
+        f"Column {name!r} of the {side} data holds {shown}, which cannot be compared.",
+        context={"column": name, "side": side, "types": kinds},
+        suggestions=["Give numbers, text, booleans or dates, or leave the column out."],
+    )
+
+
+def _describe(data: Any) -> str:
+    if data is ...:
+        return "an Ellipsis"
+    if data is None:
+        return "None"
+    module = type(data).__module__
+    name = type(data).__qualname__
+    shape = getattr(data, "shape", None)
+    prefix = "" if module in {"builtins", "__main__"} or module not in sys.modules else f"{module}."
+    return f"a {prefix}{name}" + (f" of shape {shape}" if shape is not None else "")

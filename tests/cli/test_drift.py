@@ -1,0 +1,74 @@
+"""``tauro drift``: a process, its output, its files and its exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def tauro(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tauro", "drift", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for name, shift in (("reference", 0.0), ("same", 0.0), ("shifted", 1.0)):
+        table = pd.DataFrame({"x": rng.normal(shift, 1, 800), "y": rng.normal(size=800)})
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    return tmp_path
+
+
+def test_drift_is_said_in_words_and_as_a_page(files: Path) -> None:
+    done = tauro("reference.parquet", "shifted.csv", "--html", "out/report.html", cwd=files)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Drift in 1 of 2 features: x.")
+    assert "values are higher" in done.stdout
+    assert "out/report.html" in done.stderr
+    assert (files / "out" / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_json_is_one_document(files: Path) -> None:
+    done = tauro("reference.csv", "shifted.parquet", "--json", cwd=files)
+    document = json.loads(done.stdout)
+    assert document["drift_detected"] is True
+    assert document["drifted_features"] == ["x"]
+    assert document["features"]["y"]["status"] == "stable"
+
+
+def test_fail_on_drift_sets_the_exit_status(files: Path) -> None:
+    assert tauro("reference.csv", "shifted.csv", "--fail-on-drift", cwd=files).returncode == 8
+    assert tauro("reference.csv", "same.csv", "--fail-on-drift", cwd=files).returncode == 0
+    assert tauro("reference.csv", "shifted.csv", cwd=files).returncode == 0
+
+
+def test_columns_and_threshold_are_passed_on(files: Path) -> None:
+    done = tauro(
+        "reference.csv", "shifted.csv", "--columns", "y", "--threshold", "0.01", "--json", cwd=files
+    )
+    document = json.loads(done.stdout)
+    assert list(document["features"]) == ["y"]
+    assert document["threshold"] == 0.01
+
+
+def test_bad_input_is_a_usage_error_with_a_remedy(files: Path) -> None:
+    done = tauro("reference.csv", "absent.csv", cwd=files)
+    assert done.returncode == 2
+    assert "'absent.csv' is not a file" in done.stderr
+    pd.DataFrame({"x": [1.0], "z": [2.0]}).to_csv(files / "other.csv", index=False)
+    done = tauro("reference.csv", "other.csv", "--json", cwd=files)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error_code"] == "DRIFT_DETECTION_ERROR"
