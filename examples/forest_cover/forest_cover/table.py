@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,14 +19,12 @@ from sqlalchemy import (
     Text,
     create_engine,
     inspect,
-    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from forest_cover.paths import in_project
-from forest_cover.schema import CATEGORICAL, COLUMNS, FEATURES, NUMERIC, TARGET
+from forest_cover.schema import CATEGORICAL, COLUMNS, NUMERIC, TARGET
 
 SAMPLES = Table(
     "forest_cover_samples",
@@ -44,28 +43,26 @@ SAMPLES = Table(
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def open_database(location: str) -> Engine:
-    """Return an engine for a database URL, or for the path of an SQLite file; make the table.
+def open_database(url: str) -> Engine:
+    """Return an engine for a database; the file and the table are made when they are missing.
 
-    A relative path starts at the project.
+    Args:
+        url: ``sqlite:///path/to/file.db`` or ``postgresql://user:password@host/name``.
 
     Raises:
         ValueError: The database is neither SQLite nor PostgreSQL.
     """
-    if "://" in location:
-        url = make_url(location)
-        if url.drivername == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-    else:
-        path = in_project(location)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        url = make_url(f"sqlite:///{path}")
-    if url.get_backend_name() not in _INSERT:
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in _INSERT:
         raise ValueError(
-            f"the database is {url.get_backend_name()}; samples are kept in SQLite (a path) or "
-            "PostgreSQL (postgresql://user:password@host/name)"
+            f"the database is {parsed.get_backend_name()}; samples are kept in SQLite "
+            "(sqlite:///path/to/file.db) or PostgreSQL (postgresql://user:password@host/name)"
         )
-    engine = create_engine(url)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed)
     _create_table(engine)
     return engine
 
@@ -119,11 +116,3 @@ def _rows(samples: pd.DataFrame) -> list[dict[str, Any]]:
     integers = samples.astype(dict.fromkeys((*NUMERIC, TARGET), "Int64")).astype(object)
     plain = integers[["sample_hash", *COLUMNS]].where(integers.notna(), None)
     return plain.to_dict("records")
-
-
-def read_samples(engine: Engine) -> pd.DataFrame:
-    """Return all samples, in an order that depends on them alone."""
-    columns = [SAMPLES.c[name] for name in (*FEATURES, TARGET)]
-    query = select(SAMPLES.c.sample_hash, *columns).order_by(SAMPLES.c.sample_hash)
-    with engine.connect() as connection:
-        return pd.read_sql(query, connection)

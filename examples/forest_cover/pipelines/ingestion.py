@@ -5,8 +5,6 @@ Plain extract, transform and load: nothing here knows that models exist.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from forest_cover._files import replace_file
 from forest_cover.client import fetch_answer
-from forest_cover.paths import in_project
 from forest_cover.schema import (
     SOURCE_COLUMNS,
     count_unknown_categories,
@@ -70,12 +68,12 @@ def fetch_samples(source_url: str, group_number: int = 1) -> Capture | None:
     )
 
 
-def store_samples(fetch_samples: Capture | None, database: str) -> dict[str, Any]:
+def store_samples(fetch_samples: Capture | None, database_url: str) -> dict[str, Any]:
     """Insert what is new into ``forest_cover_samples``."""
     capture = fetch_samples
     if capture is None:
         return {"collected": True, "batch_number": None, "received": 0, "inserted": 0}
-    engine = open_database(database)
+    engine = open_database(database_url)
     try:
         inserted = insert_samples(
             engine,
@@ -100,20 +98,10 @@ def store_samples(fetch_samples: Capture | None, database: str) -> dict[str, Any
     }
 
 
-def write_last_capture(fetch_samples: Capture | None, last_capture: str) -> str | None:
+def write_last_capture(fetch_samples: Capture | None, path: str) -> str | None:
     """Replace the CSV of the last capture; it stays as it is when there was none."""
     if fetch_samples is None:
         return None
-    path = in_project(last_capture)
-    path.parent.mkdir(parents=True, exist_ok=True)
     samples = fetch_samples.samples.drop(columns="sample_hash")
-    # Written beside and renamed: whoever reads the capture meanwhile reads a whole one.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            samples.to_csv(file, index=False)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return str(path)
+    replace_file(Path(path), lambda file: samples.to_csv(file, index=False))
+    return path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from forest_cover._files import replace_file
 from forest_cover.evaluation import (
     Split,
     confusion,
@@ -22,9 +21,7 @@ from forest_cover.evaluation import (
     take_stratified,
 )
 from forest_cover.models import Candidate, candidates
-from forest_cover.paths import in_project
 from forest_cover.schema import FEATURES, NUMERIC, TARGET, normalise
-from forest_cover.table import open_database, read_samples
 from tauro.mlops import ExperimentTracker, ModelNotFoundError, ModelRegistry, Run
 
 INPUT_SCHEMA = [
@@ -73,48 +70,32 @@ class Trained:
         return self.metrics["f1_macro"]
 
 
-def preprocess_forest_data(database: str, snapshots: str) -> Snapshot:
+def preprocess_forest_data(forest_cover_samples: pd.DataFrame, folder: str) -> Snapshot:
     """Clean the samples of the table and keep them as a Parquet snapshot.
 
     Rows without a class, or without a single number, are dropped; other missing values stay, since
     the models impute them.
 
     Raises:
-        ValueError: The table holds nothing to train on.
+        ValueError: There is nothing to train on.
     """
-    engine = open_database(database)
-    try:
-        table = read_samples(engine)
-    finally:
-        engine.dispose()
+    table = forest_cover_samples
     useful = table[TARGET].notna() & table[list(NUMERIC)].notna().any(axis=1)
     if not useful.any():
         raise ValueError(
             "forest_cover_samples holds nothing to train on; run forest_cover_data_pipeline first"
         )
-    kept = table[useful]
+    # A database returns rows in any order; the same samples must give the same snapshot.
+    kept = table[useful].sort_values("sample_hash", ignore_index=True)
     samples = normalise(kept)
     samples.insert(0, "sample_hash", kept["sample_hash"])
-    samples = samples.reset_index(drop=True)
     # To the microsecond: two runs in one second must not share a file.
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S_%fZ")
-    path = in_project(snapshots) / f"forest_cover_preprocessed_{stamp}.parquet"
-    _write_parquet(samples, path)
+    path = Path(folder) / f"forest_cover_preprocessed_{stamp}.parquet"
+    replace_file(path, lambda file: samples.to_parquet(file, index=False))
     dropped = len(table) - len(samples)
     print(f"Snapshot of {len(samples):,} samples ({dropped:,} dropped): {path.name}")
     return Snapshot(path, samples, dropped)
-
-
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".snapshot-")
-    os.close(descriptor)
-    try:
-        frame.to_parquet(name, index=False)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def train_forest_models(

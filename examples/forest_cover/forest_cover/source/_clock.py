@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from forest_cover._files import replace_file
 
 LAST_BATCH = 10
 
@@ -101,17 +101,7 @@ class BatchClock:
 
 def _write_state(path: Path, groups: dict[int, _Group]) -> None:
     document = {"groups": {str(number): asdict(place) for number, place in groups.items()}}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".state-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(path, lambda file: file.write(json.dumps(document).encode()))
 
 
 def _read_state(path: Path) -> dict[int, _Group]:
