@@ -1,0 +1,98 @@
+"""Data as users hand it to a model, to a frame with the signature's columns or to arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tauro._internal._close import did_you_mean
+from tauro.errors import SignatureMismatchError
+from tauro.flavors._signature import ColumnSpec, ModelSignature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+def is_frame(data: Any) -> bool:
+    """Tell whether data is a pandas frame, without importing pandas for what is none."""
+    return type(data).__name__ == "DataFrame" and type(data).__module__.startswith("pandas")
+
+
+def as_table(data: Any) -> Any:
+    """Return data as a pandas frame where it has columns or rows of names, else unchanged.
+
+    Frames of other libraries are converted by their own ``to_pandas``; a record or a list of
+    records becomes a frame, and so does a mapping of columns.
+    """
+    if is_frame(data) or type(data).__module__.partition(".")[0] == "numpy":
+        return data
+    import pandas as pd
+
+    if isinstance(data, pd.Series):
+        return data.to_frame(name=data.name if data.name is not None else "input")
+    if hasattr(data, "to_pandas"):
+        return data.to_pandas()
+    if isinstance(data, Mapping):
+        if any(getattr(value, "ndim", 1) > 1 for value in data.values()):
+            return data
+        scalars = all(isinstance(v, str) or not hasattr(v, "__len__") for v in data.values())
+        return pd.DataFrame([dict(data)] if scalars else dict(data))
+    if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
+        return pd.DataFrame.from_records(list(data))
+    return data
+
+
+def to_array(data: Any) -> np.ndarray[Any, Any]:
+    """Return data as one array; columns of a frame become its second dimension."""
+    import numpy as np
+
+    table = as_table(data)
+    if is_frame(table):
+        return np.asarray(table.to_numpy())
+    if isinstance(table, Mapping):
+        return np.asarray(next(iter(table.values())))
+    if hasattr(table, "detach"):
+        table = table.detach().cpu().numpy()
+    return np.asarray(table)
+
+
+def to_frame(data: Any, signature: ModelSignature) -> pd.DataFrame:
+    """Return data as a frame with the signature's columns in their order."""
+    import numpy as np
+    import pandas as pd
+
+    columns = signature.inputs
+    table = as_table(data)
+    if is_frame(table):
+        frame: pd.DataFrame = table
+        names = signature.input_names
+        if list(frame.columns) == names or not names:
+            return frame
+        _refuse_missing(columns, [str(name) for name in frame.columns])
+        return frame[[name for name in names if name in frame.columns]]
+    # Rows of several types are no array: NumPy would make texts of the numbers.
+    array = np.array(table, dtype=object) if isinstance(table, list | tuple) else to_array(table)
+    rows = array.reshape(1, -1) if array.ndim == 1 and len(columns) > 1 else array
+    rows = rows.reshape(-1, 1) if rows.ndim == 1 else rows
+    if not columns:
+        return pd.DataFrame(rows)
+    if rows.ndim != 2 or rows.shape[1] != len(columns):
+        raise SignatureMismatchError(
+            f"The data has the shape {tuple(array.shape)}; expected rows of {len(columns)} "
+            f"columns: {', '.join(signature.input_names)}.",
+            context={"shape": list(array.shape), "columns": signature.input_names},
+        )
+    frame = pd.DataFrame(rows, columns=signature.input_names)
+    return frame.infer_objects() if rows.dtype == object else frame
+
+
+def _refuse_missing(columns: Sequence[ColumnSpec], present: Sequence[str]) -> None:
+    missing = [c.name for c in columns if c.required and c.name not in present]
+    if missing:
+        raise SignatureMismatchError(
+            f"The data lacks the column{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(map(repr, missing))}; it has {', '.join(map(repr, present)) or 'none'}.",
+            context={"missing": missing, "present": list(present)},
+            suggestions=[hint for name in missing[:3] for hint in did_you_mean(name, present)],
+        )

@@ -1,0 +1,216 @@
+"""What all of the registry's verbs stand on: finding a model, a version, and changing it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from tauro._internal._close import did_you_mean
+from tauro.errors import ModelNotFoundError, ValidationError
+from tauro.events import Observers
+from tauro.registry import _decide
+from tauro.registry._artifacts import ArtifactStore, artifact_key
+from tauro.registry._decide import Decide
+from tauro.registry._ledger import METADATA, ModelLedger
+from tauro.registry._models import Change, ModelMetadata, ModelStage
+from tauro.registry._names import check_alias, check_model_name, folder_of
+from tauro.storage import StorageBackend
+from tauro.types import Durability
+
+
+class RegistryCore:
+    """The models of a store.
+
+    Args:
+        storage: The store.
+        observers: Who looks on.
+        durability: What an acknowledged change survives.
+    """
+
+    def __init__(
+        self, storage: StorageBackend, observers: Observers, durability: Durability
+    ) -> None:
+        self.storage = storage.with_durability(durability)
+        self.observers = observers
+        self.artifacts = ArtifactStore(self.storage, storage.with_durability("process"))
+        self._ledgers: dict[str, ModelLedger] = {}
+        self._guard = threading.Lock()
+
+    def ledger(self, name: str) -> ModelLedger:
+        """Return a model's documents, whether there are any or not."""
+        folder = folder_of(check_model_name(name))
+        return self._by_folder(folder, name)
+
+    def _by_folder(self, folder: str, name: str | None) -> ModelLedger:
+        with self._guard:
+            found = self._ledgers.get(folder)
+            if found is None:
+                found = self._ledgers[folder] = ModelLedger(self.storage, folder, name)
+        return found
+
+    def all_ledgers(self) -> Iterator[tuple[str, ModelLedger]]:
+        """Yield the name and the documents of every model, refreshed, by name."""
+        start = len(METADATA) + 1
+        folders = {path[start:].partition("/")[0] for path in self.storage.list_paths(METADATA)}
+        found = []
+        for folder in folders:
+            ledger = self._by_folder(folder, None)
+            ledger.refresh()
+            if ledger.latest:
+                found.append((ledger.metadata(1).name, ledger))
+        yield from sorted(found, key=lambda pair: pair[0])
+
+    def names(self) -> list[str]:
+        """Return the names of the models that are there."""
+        return [
+            name
+            for name, ledger in self.all_ledgers()
+            if ledger.state.deleted is None and not ledger.state.moved_to
+        ]
+
+    def model(self, name: str, *, deleted: bool = False) -> ModelLedger:
+        """Return the documents of a model that is there.
+
+        Args:
+            name: The model's name.
+            deleted: Whether a deleted one will do.
+
+        Raises:
+            ModelNotFoundError: There is none, it was renamed, or it is deleted.
+        """
+        ledger = self.ledger(name)
+        ledger.refresh()
+        state = ledger.state
+        if not ledger.latest:
+            raise ModelNotFoundError(
+                f"There is no model {name!r} in {self.storage.uri}.",
+                context={"name": name, "store": self.storage.uri},
+                suggestions=did_you_mean(name, self.names()),
+            )
+        ledger.metadata(1)
+        if state.moved_to:
+            raise ModelNotFoundError(
+                f"The model {name!r} was renamed to {state.moved_to!r}.",
+                context={"name": name, "new_name": state.moved_to},
+                suggestions=[f"Use {state.moved_to!r}."],
+            )
+        if state.deleted is not None and not deleted:
+            raise ModelNotFoundError(
+                f"The model {name!r} was deleted {_when(state.deleted)}.",
+                context={"name": name},
+                suggestions=[f"Bring it back with restore_model({name!r})."],
+            )
+        return ledger
+
+    def check_version(self, ledger: ModelLedger, name: str, version: int) -> ModelMetadata:
+        """Return the document of a version that is there.
+
+        Raises:
+            ModelNotFoundError: There is none of this number, or it is deleted.
+            ValidationError: The number is none.
+        """
+        if isinstance(version, bool) or not isinstance(version, int):
+            raise ValidationError(
+                f"The version of {name!r} is {version!r} ({type(version).__name__}); expected a "
+                "number such as 3.",
+                context={"name": name, "version": str(version)},
+                suggestions=["An alias or a stage has an argument of its own."],
+            )
+        if not 1 <= version <= ledger.latest:
+            raise ModelNotFoundError(
+                f"{name} has no version {version}; it has 1 to {ledger.latest}.",
+                context={"name": name, "version": version, "latest": ledger.latest},
+            )
+        gone = ledger.state.of(version).deleted
+        if gone is not None:
+            raise ModelNotFoundError(
+                f"{name} v{version} was deleted {_when(gone)}.",
+                context={"name": name, "version": version},
+                suggestions=[f"Bring it back with restore_model_version({name!r}, {version})."],
+            )
+        return ledger.metadata(version)
+
+    def resolve(
+        self,
+        name: str,
+        version: int | None = None,
+        stage: ModelStage | str | None = None,
+        alias: str | None = None,
+    ) -> tuple[ModelLedger, ModelMetadata]:
+        """Return the version that a number, a stage or an alias means; the latest without any.
+
+        Raises:
+            ModelNotFoundError: There is none.
+            ValidationError: More than one was given.
+        """
+        if sum(given is not None for given in (version, stage, alias)) > 1:
+            raise ValidationError(
+                f"Give one of version, stage and alias for {name!r}, got "
+                f"version={version!r}, stage={stage!r}, alias={alias!r}."
+            )
+        ledger = self.model(name)
+        with ledger.frozen():
+            if alias is not None:
+                number = ledger.state.aliases.get(check_alias(alias))
+                if number is None:
+                    raise _decide.no_alias(name, alias, ledger.state)
+            elif stage is not None:
+                number = self._in_stage(ledger, name, ModelStage.parse(stage))
+            else:
+                number = version if version is not None else self._latest(ledger, name)
+            return ledger, self.check_version(ledger, name, number)
+
+    def _in_stage(self, ledger: ModelLedger, name: str, stage: ModelStage) -> int:
+        found = [n for n in live_versions(ledger) if ledger.state.of(n).stage is stage]
+        if not found:
+            raise ModelNotFoundError(
+                f"{name} has no version in {stage.value}.",
+                context={"name": name, "stage": stage.value},
+                suggestions=[f"Promote one: promote_model({name!r}, version, {stage.value!r})."],
+            )
+        return found[-1]
+
+    def _latest(self, ledger: ModelLedger, name: str) -> int:
+        found = live_versions(ledger)
+        if not found:
+            raise ModelNotFoundError(
+                f"All versions of {name!r} are deleted.", context={"name": name}
+            )
+        return found[-1]
+
+    def change(
+        self,
+        name: str,
+        decide: Decide,
+        *,
+        version: int | None = None,
+        deleted_version: bool = False,
+        deleted_model: bool = False,
+    ) -> tuple[ModelLedger, Change | None]:
+        """Append the change that ``decide`` makes, on a model and version checked just then."""
+        ledger = self.model(name, deleted=deleted_model)
+
+        def checked(state: object) -> Change | None:
+            del state
+            self.model(name, deleted=deleted_model)
+            if version is not None and not deleted_version:
+                self.check_version(ledger, name, version)
+            return decide(ledger.state)
+
+        return ledger, ledger.change(checked)
+
+    def uri(self, metadata: ModelMetadata) -> str:
+        """Return where a version's files are, as a URI."""
+        return f"{self.storage.uri.rstrip('/')}/{artifact_key(metadata)}"
+
+
+def live_versions(ledger: ModelLedger) -> list[int]:
+    """Return the numbers that are not deleted, rising."""
+    with ledger.frozen():
+        state = ledger.state
+        return [n for n in range(1, ledger.latest + 1) if state.of(n).deleted is None]
+
+
+def _when(change: Change) -> str:
+    why = f": {change.why}" if change.why else ""
+    return f"on {change.at:%Y-%m-%d at %H:%M} UTC by {change.by}{why}"

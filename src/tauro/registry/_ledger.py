@@ -1,0 +1,161 @@
+"""One model's documents: numbers that are allocated, and changes that are appended, create-only.
+
+Version ``n`` is whoever creates ``v{n}.json`` first, the ``k``-th change whoever creates
+``transitions/{k}.json`` first. A writer that comes second reads what the first one wrote, decides
+anew, and tries the next number. So there is no lock, no gap and no double, and every decision is
+made on the state that it changes. What was read once never changes; to see what others wrote it is
+enough to ask for the next number.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from tauro.errors import ModelExistsError, StorageExistsError, StorageNotFoundError
+from tauro.registry._models import (
+    Change,
+    ModelMetadata,
+    decode_change,
+    decode_metadata,
+    encode,
+)
+from tauro.registry._state import ModelState
+from tauro.storage import StorageBackend
+
+METADATA: Final = "model_registry/metadata"
+_VERSION: Final = re.compile(r"v([1-9]\d*)\.json")
+
+
+class ModelLedger:
+    """The documents of one model, read once and kept.
+
+    Args:
+        storage: Where they are.
+        folder: The model's folder name.
+        name: The model's name, to notice two names that a file system takes for one.
+    """
+
+    def __init__(self, storage: StorageBackend, folder: str, name: str | None = None) -> None:
+        self._storage = storage
+        self._root = f"{METADATA}/{folder}"
+        self._name = name
+        self._versions: dict[int, ModelMetadata] = {}
+        self._changes: list[Change] = []
+        self._state = ModelState()
+        self._latest = 0
+        self._listed = False
+        self._guard = threading.RLock()
+
+    @property
+    def latest(self) -> int:
+        """The highest number allocated, 0 when there is none, as of the last refresh."""
+        return self._latest
+
+    @property
+    def state(self) -> ModelState:
+        """The fold of all changes as of the last refresh. Read it under :meth:`frozen`."""
+        return self._state
+
+    @property
+    def changes(self) -> list[Change]:
+        """All changes, oldest first, as of the last refresh."""
+        with self._guard:
+            return list(self._changes)
+
+    def frozen(self) -> threading.RLock:
+        """Return the lock under which state and numbers do not move."""
+        return self._guard
+
+    def metadata(self, version: int) -> ModelMetadata:
+        """Return a version's document; the number must be allocated."""
+        found = self._versions.get(version)
+        if found is None:
+            path = f"{self._root}/v{version}.json"
+            found = decode_metadata(self._storage.read_bytes(path), path)
+            if self._name is not None and found.name != self._name:
+                raise ModelExistsError(
+                    f"The model {found.name!r} is stored under the folder name of "
+                    f"{self._name!r}: this file system takes both names for one.",
+                    context={"name": self._name, "existing": found.name},
+                    suggestions=["Choose a name that differs in more than case."],
+                )
+            self._versions[version] = found
+        return found
+
+    def refresh(self) -> None:
+        """Read what others wrote since the last time."""
+        with self._guard:
+            if not self._listed:
+                self._list()
+            while self._storage.exists(f"{self._root}/v{self._latest + 1}.json"):
+                self._latest += 1
+            while (change := self._read_change(self._state.count + 1)) is not None:
+                self._fold(change)
+
+    def allocate(self, make: Callable[[int], ModelMetadata]) -> ModelMetadata:
+        """Create the next version's document and return it.
+
+        Args:
+            make: Makes the document of a number. Called again, after a refresh, when somebody else
+                was first; it may raise to give up, or return one that exists to settle for it.
+        """
+        while True:
+            number = self._latest + 1
+            document = make(number)
+            if document.version != number:
+                return document
+            try:
+                self._storage.create_bytes(f"{self._root}/v{number}.json", encode(document))
+            except StorageExistsError:
+                self.refresh()
+                continue
+            with self._guard:
+                self._versions[number] = document
+                self._latest = max(self._latest, number)
+            return document
+
+    def change(self, decide: Callable[[ModelState], Change | None]) -> Change | None:
+        """Append the change that ``decide`` makes of the present state.
+
+        Args:
+            decide: Called with the state as it is, and again when somebody else was first. It
+                raises to refuse, and returns None where there is nothing to do.
+        """
+        with self._guard:
+            while True:
+                self.refresh()
+                change = decide(self._state)
+                if change is None:
+                    return None
+                path = f"{self._root}/transitions/{self._state.count + 1}.json"
+                try:
+                    self._storage.create_bytes(path, encode(change))
+                except StorageExistsError:
+                    continue
+                # As it reads back, so that this process and the next fold the same values.
+                self._fold(msgspec.json.decode(encode(change), type=Change))
+                return change
+
+    def _fold(self, change: Change) -> None:
+        self._changes.append(change)
+        self._state.apply(change)
+
+    def _list(self) -> None:
+        start = len(self._root) + 1
+        for path in self._storage.list_paths(self._root):
+            found = _VERSION.fullmatch(path[start:])
+            if found:
+                self._latest = max(self._latest, int(found.group(1)))
+        self._listed = True
+
+    def _read_change(self, number: int) -> Change | None:
+        path = f"{self._root}/transitions/{number}.json"
+        try:
+            return decode_change(self._storage.read_bytes(path), path)
+        except StorageNotFoundError:
+            return None

@@ -1,0 +1,115 @@
+"""What users give with a model, as the registry's documents keep it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tauro.errors import ValidationError
+from tauro.flavors import ModelSignature
+from tauro.validation import (
+    validate_metric_key,
+    validate_metric_value,
+    validate_parameter,
+    validate_tag,
+)
+
+_NAMED: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def clean_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float | str]:
+    """Return metrics as JSON holds them; NaN and infinities by name.
+
+    Raises:
+        ValidationError: A value is no number; a bool is none.
+    """
+    return {
+        validate_metric_key(key): metric_to_json(validate_metric_value(value, key=key))
+        for key, value in _items(metrics, "metrics")
+    }
+
+
+def metric_to_json(value: float) -> float | str:
+    """Return a metric's value as JSON can hold it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def metric_from_json(value: float | str) -> float:
+    """Return the value that :func:`metric_to_json` wrote."""
+    return _NAMED[value] if isinstance(value, str) else float(value)
+
+
+def clean_hyperparameters(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return hyperparameters as JSON values.
+
+    Raises:
+        ValidationError: A value is no JSON; the message names its key.
+    """
+    return dict(validate_parameter(key, value) for key, value in _items(values, "hyperparameters"))
+
+
+def clean_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return tags as texts.
+
+    Raises:
+        ValidationError: A value is neither text, number nor boolean.
+    """
+    return dict(validate_tag(key, value) for key, value in _items(tags, "tags"))
+
+
+def clean_dependencies(dependencies: Any) -> list[str]:
+    """Return dependencies as texts; a mapping of package to version is written ``a==1``.
+
+    Raises:
+        ValidationError: One is no text.
+    """
+    if dependencies is None:
+        return []
+    if isinstance(dependencies, Mapping):
+        return [f"{name}=={version}" if version else name for name, version in dependencies.items()]
+    one = isinstance(dependencies, str) or not isinstance(dependencies, Iterable)
+    entries = [dependencies] if one else list(dependencies)
+    wrong = [entry for entry in entries if not isinstance(entry, str)]
+    if wrong:
+        raise ValidationError(
+            f"A dependency is {wrong[0]!r}; expected a text such as 'scikit-learn==1.5'.",
+            context={"dependency": repr(wrong[0])},
+        )
+    return entries
+
+
+def clean_schema(schema: Any, role: str) -> Any:
+    """Return a schema as JSON after checking that it reads as one; None and empty are none.
+
+    Raises:
+        ValidationError: It is no schema.
+    """
+    if schema is None or (isinstance(schema, Mapping | list | tuple) and not schema):
+        return None
+    sides = (schema, None) if role == "input" else (None, schema)
+    signature = ModelSignature.from_schemas(*sides)
+    if isinstance(schema, ModelSignature):
+        columns = signature.inputs if role == "input" else signature.outputs
+        return msgspec.to_builtins(columns) or None
+    return msgspec.to_builtins(schema, str_keys=True, enc_hook=_type_name)
+
+
+def _type_name(value: Any) -> str:
+    """Return the name of a class or dtype that stands for a type; the schema was checked."""
+    return value.__name__ if isinstance(value, type) else str(value)
+
+
+def _items(values: Mapping[str, Any] | None, what: str) -> list[tuple[str, Any]]:
+    if values is None:
+        return []
+    if not isinstance(values, Mapping):
+        raise ValidationError(
+            f"{what} is a {type(values).__name__}; expected a mapping of names to values.",
+            context={"argument": what},
+        )
+    return list(values.items())

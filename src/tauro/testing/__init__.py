@@ -1,0 +1,1 @@
+"""Contract suites, fakes and strategies for those who extend Tauro."""

@@ -1,0 +1,28 @@
+"""The model registry over every backend and wrapper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tauro.storage import (
+    LocalStorageBackend,
+    MemoryStorageBackend,
+    PrefixedStorage,
+    StorageBackend,
+)
+from tauro.testing._registry import ModelRegistryContract
+
+
+class TestLocal(ModelRegistryContract):
+    def make_storage(self, folder: Path) -> StorageBackend:
+        return LocalStorageBackend(folder)
+
+
+class TestMemory(ModelRegistryContract):
+    def make_storage(self, folder: Path) -> StorageBackend:
+        return MemoryStorageBackend()
+
+
+class TestTenant(ModelRegistryContract):
+    def make_storage(self, folder: Path) -> StorageBackend:
+        return PrefixedStorage(LocalStorageBackend(folder), "tenants/acme")
