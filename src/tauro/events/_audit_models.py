@@ -7,7 +7,6 @@ import contextvars
 import getpass
 import os
 import platform
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -16,13 +15,14 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from tauro._internal._secrets import MASK, is_secret_name, mask_text
+
 Outcome = Literal["success", "failure", "refused"]
 """``refused``: a PRE hook stopped the operation before anything was written."""
 
 _MAX_TEXT: Final = 500
 _MAX_ITEMS: Final = 50
 _MAX_DEPTH: Final = 3
-_SECRET = re.compile(r"(?i)pass(word|wd|phrase)|secret|token|credential|api_?key|private_?key|auth")
 
 _actor: contextvars.ContextVar[str | None] = contextvars.ContextVar("tauro_actor", default=None)
 
@@ -121,11 +121,11 @@ def plain(value: Any, *, depth: int = 0) -> Any:
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
     if isinstance(value, str):
-        text = str(value)
+        text = mask_text(str(value))
         return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}… ({len(text)} characters)"
     if depth < _MAX_DEPTH and isinstance(value, Mapping):
         return {
-            str(key): "***" if _SECRET.search(str(key)) else plain(item, depth=depth + 1)
+            str(key): MASK if is_secret_name(str(key)) else plain(item, depth=depth + 1)
             for key, item in list(value.items())[:_MAX_ITEMS]
         }
     if depth < _MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):

@@ -10,12 +10,11 @@ from tauro.validation._names import (
     validate_tag_key,
 )
 from tauro.validation._parameters import validate_parameter, validate_tag
-from tauro.validation._paths import PathValidator, validate_key, validate_source
+from tauro.validation._paths import PathValidator
 
 __all__ = [
     "PathValidator",
     "validate_experiment_name",
-    "validate_key",
     "validate_metric_key",
     "validate_metric_step",
     "validate_metric_value",
@@ -23,7 +22,6 @@ __all__ = [
     "validate_parameter",
     "validate_parameter_key",
     "validate_run_name",
-    "validate_source",
     "validate_tag",
     "validate_tag_key",
 ]

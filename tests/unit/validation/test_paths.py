@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from tauro.errors import PathNotAllowedError
-from tauro.validation import PathValidator, validate_key, validate_source
+from tauro.validation import PathValidator
 
 
 @pytest.mark.parametrize("key", ["a", "a/b.json", "a/..b/c..", "…/ü", "a b", "a" * 255 + "/b"])
 def test_keys_are_relative_paths(key: str) -> None:
-    assert validate_key(key) == key
+    assert PathValidator().validate_key(key) == key
 
 
 def test_a_key_may_be_a_path() -> None:
-    assert validate_key(Path("a") / "b") == "a/b"
+    assert PathValidator().validate_key(Path("a") / "b") == "a/b"
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_key_may_be_a_path() -> None:
 )
 def test_what_is_no_key_is_refused(wrong: str) -> None:
     with pytest.raises(PathNotAllowedError, match="storage key"):
-        validate_key(wrong)
+        PathValidator().validate_key(wrong)
 
 
 def test_sources_are_absolute_or_relative_to_the_working_directory(
@@ -33,9 +33,9 @@ def test_sources_are_absolute_or_relative_to_the_working_directory(
 ) -> None:
     (tmp_path / "model.pkl").write_bytes(b"x")
     monkeypatch.chdir(tmp_path)
-    assert validate_source("model.pkl") == Path("model.pkl")
-    assert validate_source(tmp_path / "model.pkl") == tmp_path / "model.pkl"
-    assert validate_source(tmp_path) == tmp_path
+    assert PathValidator().validate_source("model.pkl") == Path("model.pkl")
+    assert PathValidator().validate_source(tmp_path / "model.pkl") == tmp_path / "model.pkl"
+    assert PathValidator().validate_source(tmp_path) == tmp_path
 
 
 def test_a_source_with_two_dots_is_refused_even_if_it_exists(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_missing_source_is_named_with_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="missing") as caught:
-        validate_source("missing.pkl")
+        PathValidator().validate_source("missing.pkl")
     assert str(tmp_path) in str(caught.value)
 
 

@@ -1,0 +1,80 @@
+"""Keys of a store and sources to copy into it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from tauro.errors import PathNotAllowedError
+from tauro.types import StrPath
+
+# The hot path of every storage call: one match instead of a split and a loop.
+_KEY = re.compile(r"(?!\.{1,2}(?:/|\Z))[^/\\\0]+(?:/(?!\.{1,2}(?:/|\Z))[^/\\\0]+)*\Z")
+_LONGEST_PART: Final = 255
+
+
+def check_key(path: StrPath) -> str:
+    """Return a storage key: relative, ``/`` between its parts, none of them empty, ``.``, ``..``.
+
+    Raises:
+        PathNotAllowedError: It is no such key.
+    """
+    key = path if isinstance(path, str) else os.fspath(path)
+    if not _KEY.match(key):
+        raise PathNotAllowedError(
+            f"{key[:200]!r} is not a storage key; expected a relative path inside the store, "
+            "with / between its parts and no '.' or '..' among them.",
+            context={"path": key[:200]},
+        )
+    if len(key) > _LONGEST_PART and any(
+        len(os.fsencode(part)) > _LONGEST_PART for part in key.split("/")
+    ):
+        raise PathNotAllowedError(
+            f"A part of the storage key {key[:80]!r}… is longer than {_LONGEST_PART} bytes.",
+            context={"path": key[:200]},
+        )
+    return key
+
+
+def check_source(path: StrPath) -> Path:
+    """Return a local file or folder that is to be copied into a store.
+
+    Absolute paths are fine, and relative ones start at the working directory.
+
+    Raises:
+        PathNotAllowedError: The path has ``..`` segments.
+        FileNotFoundError: Nothing is there.
+    """
+    source = Path(path)
+    if ".." in source.parts:
+        raise PathNotAllowedError(
+            f"The path {str(path)!r} has a '..' segment.",
+            context={"path": str(path)},
+            suggestions=["Give it absolute, or relative to the working directory without '..'."],
+        )
+    if not source.exists():
+        raise FileNotFoundError(f"{str(path)!r} does not exist (working directory: {os.getcwd()}).")
+    return source
+
+
+def resolve_key(root: Path, path: StrPath) -> Path:
+    """Return the file of a key below a root, which need not exist.
+
+    Args:
+        root: The folder, its own links resolved.
+        path: The key.
+
+    Raises:
+        PathNotAllowedError: It is no key, or a symbolic link on the way leads out of the root.
+    """
+    key = check_key(path)
+    found = root / key
+    if not Path(os.path.realpath(found)).is_relative_to(root):
+        raise PathNotAllowedError(
+            f"The key {key!r} leads out of {str(root)!r} by a symbolic link.",
+            context={"path": key},
+            suggestions=["Copy the files into the folder instead of linking them."],
+        )
+    return found
