@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from tauro._internal._clock import from_ns
+
 Lifecycle = Literal["active", "deleted"]
 
 
@@ -20,6 +22,27 @@ class RunStatus(enum.StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     SCHEDULED = "SCHEDULED"
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A point of a metric.
+
+    Attributes:
+        key: The metric's key.
+        value: The value; NaN and infinities are values.
+        step: The step it was logged at.
+        timestamp_ns: When it was logged, nanoseconds since the epoch.
+    """
+
+    key: str
+    value: float
+    step: int = 0
+    timestamp_ns: int = 0
+
+    @property
+    def timestamp(self) -> datetime:
+        """When it was logged, UTC, to the microsecond."""
+        return from_ns(self.timestamp_ns)
 
 
 class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):

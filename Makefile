@@ -1,0 +1,49 @@
+# The one door: each target does its own set-up. It needs Python 3.11 or newer and make.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV ?= $(shell command -v uv || echo .uv/bin/uv)
+RUN = $(UV) run --frozen --no-progress
+ONCE ?=
+SEED ?= 0
+
+.PHONY: help setup demo test torture lint bench clean
+
+help:  ## Show the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.5'
+
+setup: $(filter .uv/bin/uv,$(UV))  ## Make the environment.
+	@$(UV) sync --frozen --quiet --no-progress
+
+demo: setup  ## Run the whole road on the example; ONCE=1 ends by itself.
+	$(RUN) python examples/forest_cover/demo.py $(if $(ONCE),--once)
+
+test: setup  ## Run the tests.
+	$(RUN) pytest -n auto --dist worksteal -q
+
+torture: setup  ## Run the long kill, fault and race loops; SEED=n replays.
+	$(RUN) pytest -m torture -n 0 -q -p no:randomly --torture --torture-seed=$(SEED)
+
+lint: setup  ## Check style, types and layers; install the wheel bare.
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	rm -rf dist build/bare
+	$(UV) build --quiet --wheel --out-dir dist
+	$(UV) venv --quiet --python '$(PYTHON)' build/bare
+	$(UV) pip install --quiet --python build/bare/bin/python dist/*.whl
+	build/bare/bin/tauro --help > /dev/null
+	@echo "lint: all well; the wheel's tauro runs in an empty environment"
+
+bench: setup  ## Measure beside the peers, each in an environment of its own.
+	$(RUN) python -m benchmarks
+
+clean:  ## Remove what the targets made.
+	rm -rf .venv .uv dist build .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,70 @@
+"""``tauro store``: the operator's view of a store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tauro.cli._options import store_options
+from tauro.cli._output import Output
+from tauro.cli._stores import open_context
+from tauro.errors import ExitCode
+
+
+@click.group(name="store")
+def command() -> None:
+    """Look after a store."""
+
+
+@command.command("info")
+@store_options
+def info() -> None:
+    """Say what a store holds: format, experiments, runs, models, files and bytes by part."""
+    from tauro.mlops import describe_store
+
+    output = Output.current()
+    facts = describe_store(open_context())
+
+    def render() -> None:
+        parts: list[dict[str, Any]] = facts["parts"]
+        for key in ("location", "format", "store_id", "experiments", "runs", "models"):
+            output.line(f"{key.replace('_', ' '):<12} {facts[key]}")
+        output.line()
+        output.table(parts, {"part": "Part", "files": "Files", "bytes": "Bytes"})
+
+    output.result(facts, render)
+
+
+@command.command("verify")
+@store_options
+def verify() -> None:
+    """Look for damage in every file of a store; exit code 5 where there is any."""
+    from tauro.mlops import verify_store
+
+    output = Output.current()
+    with output.progress("Looking at every file …"):
+        problems = [problem.to_dict() for problem in verify_store(open_context())]
+    output.result(
+        {"problems": problems},
+        lambda: output.table(problems, empty="Every file is as it should be."),
+    )
+    if problems:
+        click.get_current_context().exit(ExitCode.STORAGE)
+
+
+@command.command("compact")
+@store_options
+def compact() -> None:
+    """Merge metric segments into Parquet parts and publish the index files."""
+    from tauro.mlops import describe_store
+
+    output, context = Output.current(), open_context()
+    before = describe_store(context)
+    with output.progress("Compacting …"):
+        context.experiment_tracker.compact()
+    after = describe_store(context)
+    counts = {"files_before": before["files"], "files_after": after["files"]}
+    output.result(
+        counts, lambda: output.line(f"{before['files']} files before, {after['files']} after.")
+    )

@@ -1,0 +1,136 @@
+"""What a context is made from: one frozen record, from arguments, environment or a project."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tauro._internal._close import did_you_mean
+from tauro.errors import ConfigError
+from tauro.storage import DEFAULT_STORE
+from tauro.types import Durability
+
+if TYPE_CHECKING:
+    from tauro.config import MLOpsSettings
+
+BACKENDS: Final = ("local", "databricks")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MLOpsConfig:
+    """Where a context keeps things, and how.
+
+    Attributes:
+        backend_type: ``local`` or ``databricks``.
+        storage_path: Folder or URL of the local store.
+        tenant_id: Use only this tenant's part of the store.
+        default_experiment_name: Where runs go that name no experiment.
+        metric_buffer_size: The most points between two synchronisations with the disk.
+        auto_flush_metrics: Synchronise by itself when that many were logged.
+        tracking_durability: What an acknowledged point survives.
+        registry_durability: What an acknowledged version survives.
+        max_versions_per_model: Keep at most so many versions of a model; None keeps all.
+        model_retention_days: Keep versions at least so long; None keeps all.
+        databricks_catalog: Unity Catalog's catalog.
+        databricks_schema: Unity Catalog's schema.
+        databricks_workspace_url: The workspace; by default ``DATABRICKS_HOST``.
+        databricks_token: By default ``DATABRICKS_TOKEN``; never shown, logged or stored.
+    """
+
+    backend_type: str = "local"
+    storage_path: str = DEFAULT_STORE
+    tenant_id: str | None = None
+    default_experiment_name: str = "default"
+    metric_buffer_size: int = 1000
+    auto_flush_metrics: bool = True
+    tracking_durability: Durability = "process"
+    registry_durability: Durability = "disk"
+    max_versions_per_model: int | None = None
+    model_retention_days: int | None = None
+    databricks_catalog: str | None = None
+    databricks_schema: str | None = None
+    databricks_workspace_url: str | None = None
+    databricks_token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.backend_type not in BACKENDS:
+            raise ConfigError(
+                f"The backend type is {self.backend_type!r}; expected {' or '.join(BACKENDS)}.",
+                suggestions=did_you_mean(self.backend_type, BACKENDS),
+            )
+        for name in ("tracking_durability", "registry_durability"):
+            if getattr(self, name) not in ("process", "disk"):
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)!r}; expected 'process' or 'disk'."
+                )
+
+
+def from_arguments(arguments: Mapping[str, Any]) -> MLOpsConfig:
+    """Return a configuration from arguments, the environment where they are silent, and defaults.
+
+    Raises:
+        ConfigError: An argument is unknown or a value is not acceptable.
+    """
+    known = set(MLOpsConfig.__dataclass_fields__)
+    for name in arguments:
+        if name not in known:
+            raise ConfigError(
+                f"An MLOps context has no setting {name!r}.", suggestions=did_you_mean(name, known)
+            )
+    given = {name: value for name, value in arguments.items() if value is not None}
+    return MLOpsConfig(**_texts({**from_environment(), **given}))
+
+
+def from_environment() -> dict[str, Any]:
+    """Return the settings that environment variables name."""
+    names = {
+        "backend_type": "TAURO_MLOPS_BACKEND",
+        "storage_path": "TAURO_MLOPS_PATH",
+        "databricks_catalog": "TAURO_MLOPS_CATALOG",
+        "databricks_schema": "TAURO_MLOPS_SCHEMA",
+        "databricks_workspace_url": "DATABRICKS_HOST",
+        "databricks_token": "DATABRICKS_TOKEN",
+    }
+    return {
+        name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)
+    }
+
+
+def from_settings(settings: MLOpsSettings, root: Path, overrides: Mapping[str, Any]) -> MLOpsConfig:
+    """Return a configuration from a project's settings.
+
+    What is chosen, highest first: ``overrides``, the environment, the settings, the defaults.
+    """
+    tracking, registry = settings.experiment_tracking, settings.registry
+    chosen: dict[str, Any] = {
+        "backend_type": settings.backend_type,
+        "storage_path": _anchored(settings.storage_path, root),
+        "default_experiment_name": settings.default_experiment_name,
+        "metric_buffer_size": tracking.metric_buffer_size,
+        "auto_flush_metrics": tracking.auto_flush_metrics,
+        "tracking_durability": tracking.durability,
+        "registry_durability": registry.durability,
+        "max_versions_per_model": registry.max_versions_per_model,
+        "model_retention_days": settings.model_retention_days,
+        "databricks_catalog": settings.catalog,
+        "databricks_schema": settings.schema,
+        "databricks_workspace_url": settings.workspace_url,
+    }
+    silent = {name: value for name, value in chosen.items() if value is not None}
+    return from_arguments({**silent, **from_environment(), **overrides})
+
+
+def _anchored(location: str, root: Path) -> str:
+    if _URL.match(location) or Path(location).is_absolute():
+        return location
+    return str(root / location)
+
+
+def _texts(values: dict[str, Any]) -> dict[str, Any]:
+    path = values.get("storage_path")
+    return {**values, "storage_path": str(path)} if isinstance(path, Path) else values

@@ -1,0 +1,156 @@
+"""The one place that turns settings into objects: storage, tracker, registry."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from tauro.errors import MLOpsError, RunNotFoundError
+from tauro.events import Observers, get_observers
+from tauro.mlops._config import MLOpsConfig, from_arguments, from_settings
+from tauro.registry import ModelRegistry
+from tauro.storage import StorageBackend, open_storage, set_storage_provider
+from tauro.tracking import ExperimentTracker
+
+if TYPE_CHECKING:
+    from tauro.config import Context
+
+
+class MLOpsContext:
+    """A store with its tracker and its registry.
+
+    ``MLOpsContext(storage_path="./mlops_data")`` and every other setting of :class:`MLOpsConfig` by
+    name; where an argument is left out, environment variables say, then defaults. Parts are made
+    when they are first asked for.
+
+    Args:
+        config: A whole configuration, instead of settings by name.
+        observers: Events, hooks, metrics and audit log; by default the process's.
+        settings: Settings by name.
+
+    Raises:
+        ConfigError: A setting is unknown or its value is not acceptable.
+    """
+
+    def __init__(
+        self,
+        config: MLOpsConfig | None = None,
+        *,
+        observers: Observers | None = None,
+        **settings: Any,
+    ) -> None:
+        self.config = config if config is not None else from_arguments(settings)
+        self.observers = observers or get_observers()
+
+    @classmethod
+    def from_context(cls, context: Context, **overrides: Any) -> Self:
+        """Return the context that a project's settings describe.
+
+        Args:
+            context: A project's configuration.
+            overrides: Settings above the project's, such as ``storage_path``.
+        """
+        return cls(from_settings(context.mlops, context.root, overrides))
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Return the context that environment variables describe. Use :meth:`from_context`."""
+        warnings.warn(
+            "MLOpsContext.from_env() is deprecated; MLOpsContext() reads the environment too, and "
+            "MLOpsContext.from_context(context) follows a project's settings.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return cls()
+
+    @functools.cached_property
+    def storage(self) -> StorageBackend:
+        """The store."""
+        if self.config.backend_type != "local":
+            raise MLOpsError(
+                f"The backend {self.config.backend_type!r} is not part of this version of Tauro; "
+                "its settings are read and checked, and nothing was connected.",
+                context={"backend_type": self.config.backend_type},
+                suggestions=["Use backend_type 'local', or set TAURO_MLOPS_BACKEND=local."],
+            )
+        return open_storage(self.config.storage_path, tenant_id=self.config.tenant_id)
+
+    @functools.cached_property
+    def experiment_tracker(self) -> ExperimentTracker:
+        """The tracker of the store."""
+        return ExperimentTracker(
+            self.storage,
+            observers=self.observers,
+            default_experiment_name=self.config.default_experiment_name,
+            durability=self.config.tracking_durability,
+            metric_buffer_size=self.config.metric_buffer_size,
+            auto_flush_metrics=self.config.auto_flush_metrics,
+        )
+
+    @functools.cached_property
+    def model_registry(self) -> ModelRegistry:
+        """The registry of the store."""
+        return ModelRegistry(
+            self.storage,
+            observers=self.observers,
+            durability=self.config.registry_durability,
+            max_versions_per_model=self.config.max_versions_per_model,
+            model_retention_days=self.config.model_retention_days,
+            run_facts=self._run_facts,
+        )
+
+    def _run_facts(self, run_id: str) -> Mapping[str, Any] | None:
+        """Return what lineage says of a run, None where the store does not hold it."""
+        try:
+            return self.experiment_tracker.get_run(run_id).to_dict()
+        except RunNotFoundError:
+            return None
+
+    def close(self) -> None:
+        """Let go of what was opened; the context may be used again."""
+        if "experiment_tracker" in self.__dict__:
+            self.experiment_tracker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"MLOpsContext({self.config!r})"
+
+
+_guard = threading.RLock()
+_current: MLOpsContext | None = None
+
+
+def init_mlops(config: MLOpsConfig | None = None, **settings: Any) -> MLOpsContext:
+    """Make a context and let it be the process's; one made before is closed and replaced.
+
+    Args:
+        config: A whole configuration, instead of settings by name.
+        settings: As :class:`MLOpsContext` takes them.
+    """
+    context = MLOpsContext(config, **settings)
+    set_mlops_context(context)
+    return context
+
+
+def get_mlops_context() -> MLOpsContext:
+    """Return the process's context, made from environment and defaults on first use."""
+    with _guard:
+        return _current if _current is not None else init_mlops()
+
+
+def set_mlops_context(context: MLOpsContext | None) -> None:
+    """Let a context be the process's; None lets the next use make one."""
+    global _current
+    with _guard:
+        before, _current = _current, context
+        set_storage_provider(None if context is None else lambda: context.storage)
+    if before is not None and before is not context:
+        before.close()

@@ -1,0 +1,48 @@
+"""The operator's view of a store: what it holds and whether it is whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tauro.storage import read_format
+
+if TYPE_CHECKING:
+    from tauro.mlops._context import MLOpsContext
+
+_PARTS = {
+    "experiment_tracking/experiments": "experiments",
+    "experiment_tracking/runs": "runs",
+    "experiment_tracking/metrics": "metrics",
+    "experiment_tracking/artifacts": "artifacts",
+    "model_registry": "models",
+    "_tauro": "upkeep",
+}
+
+
+def describe_store(context: MLOpsContext) -> dict[str, Any]:
+    """Return what a store holds.
+
+    Returns:
+        ``location``, ``format``, ``store_id``, the numbers of ``experiments``, ``runs``, ``models``
+        and ``files``, and ``parts``: files and bytes of each part.
+    """
+    storage = context.storage
+    mark = read_format(storage)
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for path in storage.list_paths():
+        name = next((part for start, part in _PARTS.items() if path.startswith(start)), "other")
+        files[name] += 1
+        sizes[name] += storage.stat(path).size
+    tracker, registry = context.experiment_tracker, context.model_registry
+    return {
+        "location": storage.uri,
+        "format": None if mark is None else mark.version,
+        "store_id": None if mark is None else mark.store_id,
+        "experiments": len(tracker.list_experiments()),
+        "runs": tracker.count_runs(),
+        "models": len(registry.list_models()),
+        "files": files.total(),
+        "parts": [{"part": part, "files": files[part], "bytes": sizes[part]} for part in files],
+    }

@@ -1,0 +1,125 @@
+"""Values that users log, as the bytes of an artifact."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from tauro.errors import TrackingValidationError
+
+
+def dict_bytes(data: Any, path: str) -> bytes:
+    """Return a mapping or list as JSON, or as YAML where the path ends so.
+
+    Raises:
+        TrackingValidationError: It holds something that neither format does.
+    """
+    try:
+        if path.endswith((".yaml", ".yml")):
+            return yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode()
+        return json.dumps(data, indent=2, ensure_ascii=False, default=_plain).encode()
+    except (TypeError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise TrackingValidationError(
+            f"The data for {path!r} cannot be written as a document: {error}.",
+            context={"path": path},
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    for method in ("tolist", "isoformat"):
+        convert = getattr(value, method, None)
+        if callable(convert):
+            return convert()
+    return str(value)
+
+
+def table_bytes(table: Any, path: str) -> bytes:
+    """Return a frame, or a mapping of columns, as Parquet, CSV or JSON, by the path's suffix.
+
+    Raises:
+        TrackingValidationError: The suffix is another, or the values have no column type.
+    """
+    import pandas as pd
+
+    try:
+        if isinstance(table, Mapping):
+            table = pd.DataFrame(table)
+        elif not isinstance(table, pd.DataFrame) and hasattr(table, "to_pandas"):
+            table = table.to_pandas()
+        if path.endswith(".parquet"):
+            buffer = io.BytesIO()
+            table.to_parquet(buffer)
+            return buffer.getvalue()
+        if path.endswith(".csv"):
+            return str(table.to_csv(index=False)).encode()
+        if path.endswith(".json"):
+            return str(table.to_json(orient="split", index=False)).encode()
+    except (TypeError, ValueError, AttributeError) as error:
+        raise TrackingValidationError(
+            f"The table for {path!r} cannot be written: {error}.", context={"path": path}
+        ) from error
+    raise TrackingValidationError(
+        f"A table is written as Parquet, CSV or JSON; {path!r} ends in none of them.",
+        context={"path": path},
+        suggestions=["End the path in .parquet, .csv or .json."],
+    )
+
+
+def figure_bytes(figure: Any, path: str, options: Mapping[str, Any]) -> bytes:
+    """Return a figure as the format that the path's suffix names.
+
+    Raises:
+        TrackingValidationError: The object has no way to save itself.
+    """
+    kind = PurePosixPath(path).suffix.lstrip(".").lower() or "png"
+    buffer = io.BytesIO()
+    if hasattr(figure, "savefig"):
+        figure.savefig(buffer, format=kind, **{"bbox_inches": "tight", **options})
+        return buffer.getvalue()
+    if hasattr(figure, "to_html") and kind == "html":
+        return str(figure.to_html(**options)).encode()
+    if hasattr(figure, "to_image"):
+        return bytes(figure.to_image(format=kind, **options))
+    raise TrackingValidationError(
+        f"A {type(figure).__name__} is not a figure: it has neither savefig, to_html nor to_image.",
+        context={"path": path, "type": type(figure).__name__},
+        suggestions=["Give a Matplotlib or Plotly figure, or keep a file with log_artifact."],
+    )
+
+
+def image_bytes(image: Any, path: str) -> bytes:
+    """Return a Pillow image, or an array of shape (height, width[, 3 or 4]), as an image file.
+
+    Floats are taken as 0 to 1, integers as 0 to 255.
+
+    Raises:
+        TrackingValidationError: It is neither.
+    """
+    if not hasattr(image, "save"):
+        image = _from_array(image, path)
+    buffer = io.BytesIO()
+    kind = PurePosixPath(path).suffix.lstrip(".").upper() or "PNG"
+    image.save(buffer, format="JPEG" if kind == "JPG" else kind)
+    return buffer.getvalue()
+
+
+def _from_array(array: Any, path: str) -> Any:
+    import numpy as np
+
+    from tauro._internal._optional import load
+
+    values = np.asarray(array)
+    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
+        raise TrackingValidationError(
+            f"The image for {path!r} has the shape {values.shape}; expected (height, width) or "
+            "(height, width, 3 or 4).",
+            context={"path": path},
+        )
+    if np.issubdtype(values.dtype, np.floating):
+        values = np.clip(values, 0.0, 1.0) * 255
+    return load("PIL.Image:fromarray", purpose="log_image")(values.astype(np.uint8))

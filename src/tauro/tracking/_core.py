@@ -1,0 +1,227 @@
+"""What all verbs of the tracker stand on: the store, its documents, metric log and catalogue."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from tauro._internal._active import active_run_id
+from tauro._internal._close import did_you_mean
+from tauro._internal._fork import tell_after_fork
+from tauro.errors import RunNotFoundError, TrackingValidationError
+from tauro.events import Observers, Operation, get_observers
+from tauro.storage import (
+    PrefixedStorage,
+    StorageBackend,
+    SupportsLocalPath,
+    check_tenant,
+    ensure_format,
+    get_active_storage,
+    open_storage,
+    read_format,
+)
+from tauro.tracking._catalogue import RunCatalogue
+from tauro.tracking._documents import ROOT, Documents, StoredDocuments
+from tauro.tracking._experiments import Experiments
+from tauro.tracking._heartbeat import Heartbeat, is_alive
+from tauro.tracking._metric_log import MetricLog
+from tauro.tracking._models import ExperimentRecord, RunRecord, RunStatus
+from tauro.tracking._run import Run
+
+if TYPE_CHECKING:
+    from tauro.tracking._experiment import Experiment
+    from tauro.tracking._tracker import ExperimentTracker
+    from tauro.types import Durability, StrPath
+
+RunLike: TypeAlias = "Run | str"
+ExperimentLike: TypeAlias = "Experiment | str"
+Append: TypeAlias = Callable[..., None]
+
+DEFAULT_BUFFER_SIZE = 100_000
+
+
+class TrackerCore:
+    """The state of a tracker. Everything is opened on first use; reading creates nothing."""
+
+    def __init__(
+        self,
+        storage: StorageBackend | StrPath | None = None,
+        *,
+        tracking_uri: StrPath | None = None,
+        tenant_id: str | None = None,
+        observers: Observers | None = None,
+        default_experiment_name: str = "default",
+        durability: Durability = "process",
+        metric_buffer_size: int = DEFAULT_BUFFER_SIZE,
+        auto_flush_metrics: bool = True,
+        capture_environment: bool = True,
+    ) -> None:
+        self.storage = _open(storage, tracking_uri, tenant_id)
+        self.observers = observers or get_observers()
+        self.default_experiment_name = default_experiment_name
+        self._durability: Durability = durability
+        self._buffer_size = metric_buffer_size
+        self._auto_flush = auto_flush_metrics
+        self._capture = capture_environment
+        self._guard = threading.RLock()
+        self._open_runs: dict[str, Run] = {}
+        self._appenders: dict[str, Append] = {}
+        self._implicit: Run | None = None
+        self._current_experiment: str | None = None
+        self._known_experiments: set[str] = set()
+        read_format(self.storage)  # a foreign folder or a newer format is refused here
+        self._documents = Documents(self.storage, _Recorder(self))
+        self._experiments = Experiments(self._documents, self.observers)
+        self._metric_watch = self.observers.watch(Operation.METRIC_LOG)
+        self._heartbeat = Heartbeat(self.storage)
+        _closed_at_exit(self)
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        # The parent's runs are the parent's; the child may log to them by id, as any process may.
+        self._guard = threading.RLock()
+        self._open_runs = {}
+        self._appenders = {}
+        self._implicit = None
+        for opened in ("_log", "_catalogue"):
+            self.__dict__.pop(opened, None)
+
+    # The parts, opened on first use
+
+    @functools.cached_property
+    def _root(self) -> Path:
+        """The folder of segments and journals: the store's, or a private one spooled into it."""
+        if isinstance(self.storage, SupportsLocalPath):
+            return self.storage.local_path()
+        spool = tempfile.TemporaryDirectory(prefix="tauro-")
+        weakref.finalize(self, spool.cleanup)
+        return Path(spool.name)
+
+    @functools.cached_property
+    def _log(self) -> MetricLog:
+        return MetricLog(
+            str(self._root / ROOT / "metrics"),
+            writer_id=self._heartbeat.writer_id,
+            durability=self._durability,
+            buffer_size=self._buffer_size,
+        )
+
+    @functools.cached_property
+    def _catalogue(self) -> RunCatalogue:
+        if isinstance(self.storage, SupportsLocalPath):
+            return RunCatalogue(self._root)
+        return RunCatalogue(self._root, documents=StoredDocuments(self.storage))
+
+    def _opened_for_writing(self) -> None:
+        """Make the store's mark and give the first sign of life."""
+        if self._heartbeat.started:
+            return
+        with self._guard:
+            ensure_format(self.storage)
+            self._heartbeat.start()
+
+    # Which run
+
+    def _handle(self, record: RunRecord) -> Run:
+        """Return a run of this tracker, whose verbs are split over the classes above this one."""
+        return Run(cast("ExperimentTracker", self), record)
+
+    def is_open(self, run: Run) -> bool:
+        """Tell whether a run was started here and has not ended."""
+        return self._open_runs.get(run.run_id) is run
+
+    def is_abandoned(self, record: RunRecord) -> bool:
+        """Tell whether a run is recorded as running and its process is gone."""
+        if record.status is not RunStatus.RUNNING or record.run_id in self._open_runs:
+            return False
+        return record.owner is None or not is_alive(self.storage, record.owner)
+
+    def active_run(self) -> Run | None:
+        """Return the run that verbs without one write to, None where there is none."""
+        run = self._open_runs.get(active_run_id.get() or "")
+        return run if run is not None else self._implicit
+
+    def _read_record(self, run_id: str) -> RunRecord:
+        """Return the record of a run, as its document has it now."""
+        if not isinstance(run_id, str):
+            raise TrackingValidationError(
+                f"Got a {type(run_id).__name__} where a run's id is expected.",
+                context={"type": type(run_id).__name__},
+            )
+        known = self._open_runs.get(run_id)
+        experiment_id = known.experiment_id if known is not None else self._catalogue.find(run_id)
+        if experiment_id is None:
+            raise RunNotFoundError(
+                f"There is no run {run_id!r} in {self.storage.uri}.",
+                context={"run_id": run_id},
+                suggestions=did_you_mean(run_id, self._open_runs),
+            )
+        return self._documents.read_run(experiment_id, run_id)
+
+    # The end
+
+    def close(self) -> None:
+        """End the run that was opened implicitly, publish the views and let go of every file."""
+        for opened in ("_log", "_catalogue"):
+            part = self.__dict__.pop(opened, None)
+            if part is not None:
+                part.close()
+        self._heartbeat.stop()
+
+
+class _Recorder:
+    """Hands documents to the tracker's catalogue, which is opened by the first of them."""
+
+    def __init__(self, tracker: TrackerCore) -> None:
+        self._tracker = weakref.ref(tracker)
+
+    def _catalogue(self) -> RunCatalogue:
+        tracker = self._tracker()
+        assert tracker is not None
+        tracker._opened_for_writing()
+        return tracker._catalogue
+
+    def record(self, record: RunRecord, document: bytes) -> AbstractContextManager[object]:
+        """Keep a run's new document."""
+        return self._catalogue().record(record, document)
+
+    def record_experiment(
+        self, record: ExperimentRecord, document: bytes
+    ) -> AbstractContextManager[object]:
+        """Keep an experiment's new document."""
+        return self._catalogue().record_experiment(record, document)
+
+
+def _open(
+    storage: StorageBackend | StrPath | None, tracking_uri: StrPath | None, tenant_id: str | None
+) -> StorageBackend:
+    if storage is not None and tracking_uri is not None:
+        raise TrackingValidationError("Give either storage or tracking_uri, not both.")
+    place = storage if storage is not None else tracking_uri
+    if place is None:
+        return get_active_storage(tenant_id=tenant_id)
+    if not isinstance(place, StorageBackend):
+        return open_storage(place, tenant_id=tenant_id)
+    if tenant_id is None:
+        return place
+    return PrefixedStorage(place, f"tenants/{check_tenant(tenant_id)}")
+
+
+_trackers: weakref.WeakSet[TrackerCore] = weakref.WeakSet()
+
+
+def _closed_at_exit(tracker: TrackerCore) -> None:
+    _trackers.add(tracker)
+
+
+@atexit.register
+def _close_all() -> None:
+    for tracker in list(_trackers):
+        tracker.close()

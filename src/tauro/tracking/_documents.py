@@ -1,0 +1,265 @@
+"""The JSON documents of experiments and runs: where they are, and how they change.
+
+A document is created once and then replaced under its lock, its ``rev`` rising by one each time.
+Before a document is put in place it is handed to the catalogue, whose journal outlives a crash
+between the two, so that no run exists that search cannot find.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from tauro.errors import (
+    CorruptDataError,
+    ExperimentNotFoundError,
+    RunNotFoundError,
+    StorageExistsError,
+    StorageNotFoundError,
+)
+from tauro.storage import StorageBackend, SupportsLocks
+from tauro.tracking._models import (
+    ExperimentRecord,
+    RunRecord,
+    decode_experiment,
+    decode_run,
+    encode,
+)
+
+ROOT = "experiment_tracking"
+
+
+def experiment_key(experiment_id: str) -> str:
+    """Return the key of an experiment's document."""
+    return f"{ROOT}/experiments/{experiment_id}.json"
+
+
+def run_key(experiment_id: str, run_id: str) -> str:
+    """Return the key of a run's document."""
+    return f"{ROOT}/runs/{experiment_id}/{run_id}.json"
+
+
+def name_key(name: str) -> str:
+    """Return the key of the claim of an experiment's name."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return f"{ROOT}/experiments/names/{digest}.json"
+
+
+class StoredDocuments:
+    """The documents as the catalogue reads them where they are not files of this host."""
+
+    def __init__(self, storage: StorageBackend) -> None:
+        self._storage = storage
+
+    def run(self, experiment_id: str, run_id: str) -> bytes | None:
+        """Return a run's document, or None."""
+        return self._read(run_key(experiment_id, run_id))
+
+    def experiment(self, experiment_id: str) -> bytes | None:
+        """Return an experiment's document, or None."""
+        return self._read(experiment_key(experiment_id))
+
+    def run_ids(self, experiment_id: str) -> list[str]:
+        """Return the ids of an experiment's runs."""
+        return self._names(f"{ROOT}/runs/{experiment_id}")
+
+    def experiment_ids(self) -> list[str]:
+        """Return the ids of the experiments."""
+        return self._names(f"{ROOT}/experiments")
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            return self._storage.read_bytes(key)
+        except StorageNotFoundError:
+            return None
+
+    def _names(self, folder: str) -> list[str]:
+        names = [path[len(folder) + 1 :] for path in self._storage.list_paths(folder)]
+        return [name[:-5] for name in names if name.endswith(".json") and "/" not in name]
+
+
+class Recorder(Protocol):
+    """What the documents tell of every change, before it is in place."""
+
+    def record(self, record: RunRecord, document: bytes) -> AbstractContextManager[object]:
+        """Keep a run's new document; the block in which it is put in place follows."""
+
+    def record_experiment(
+        self, record: ExperimentRecord, document: bytes
+    ) -> AbstractContextManager[object]:
+        """Keep an experiment's new document; the block in which it is put in place follows."""
+
+
+class Documents:
+    """Read and change the documents of one store.
+
+    Args:
+        storage: The store; it must offer locks.
+        recorder: Told of every change first.
+    """
+
+    def __init__(self, storage: StorageBackend, recorder: Recorder) -> None:
+        if not isinstance(storage, SupportsLocks):
+            raise TypeError(f"{storage!r} offers no locks; tracking needs them.")
+        self.storage = storage
+        self._lock = storage.lock
+        self._recorder = recorder
+
+    # Runs
+
+    def create_run(self, record: RunRecord) -> None:
+        """Write a new run's document."""
+        data = encode(record)
+        with self._recorder.record(record, data):
+            self.storage.create_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
+
+    def read_run(self, experiment_id: str, run_id: str) -> RunRecord:
+        """Return a run's document.
+
+        Raises:
+            RunNotFoundError: There is none.
+            CorruptDataError: The document is damaged.
+        """
+        key = run_key(experiment_id, run_id)
+        try:
+            return decode_run(self.storage.read_bytes(key))
+        except StorageNotFoundError as error:
+            raise RunNotFoundError(
+                f"There is no run {run_id!r} in experiment {experiment_id!r}.",
+                context={"run_id": run_id, "experiment_id": experiment_id},
+            ) from error
+        except msgspec.DecodeError as error:
+            raise _damaged(key, "run", error) from error
+
+    def update_run(
+        self, experiment_id: str, run_id: str, change: Callable[[RunRecord], None]
+    ) -> RunRecord:
+        """Change a run's document under its lock and return it as it is now."""
+        with self._lock(f"run/{run_id}"):
+            record = self.read_run(experiment_id, run_id)
+            change(record)
+            record.rev += 1
+            data = encode(record)
+            with self._recorder.record(record, data):
+                self.storage.write_bytes(run_key(experiment_id, run_id), _readable(data))
+        return record
+
+    # Experiments
+
+    def claim_experiment(self, record: ExperimentRecord) -> tuple[ExperimentRecord, bool]:
+        """Create an experiment unless its name is taken; return the name's owner and which it was.
+
+        The claim holds the whole record, so that a crash before the document is written loses
+        nothing: whoever finds the claim writes the document.
+        """
+        claim, data = name_key(record.name), encode(record)
+        with self._lock("experiment-names"):
+            try:
+                self.storage.create_bytes(claim, _readable(data))
+            except StorageExistsError:
+                owner = self._owner_of(claim, record.name)
+                if owner is not None:
+                    return owner, False
+                self.storage.write_bytes(claim, _readable(data))
+            self._put_experiment(record, data)
+        return record, True
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        """Return the experiment of a name, deleted ones included, or None."""
+        claim = name_key(name)
+        if not self.storage.exists(claim):
+            return None
+        with self._lock("experiment-names"):
+            return self._owner_of(claim, name)
+
+    def _owner_of(self, claim: str, name: str) -> ExperimentRecord | None:
+        """Return whose name a claim is, rolling an unfinished creation forward.
+
+        None where a rename was cut short and the claim is nobody's.
+        """
+        try:
+            claimed = decode_experiment(self.storage.read_bytes(claim))
+        except StorageNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise _damaged(claim, "name", error) from error
+        try:
+            record = self.read_experiment(claimed.experiment_id)
+        except ExperimentNotFoundError:
+            self._put_experiment(claimed, encode(claimed))
+            return claimed
+        return record if record.name == name else None
+
+    def read_experiment(self, experiment_id: str) -> ExperimentRecord:
+        """Return an experiment's document.
+
+        Raises:
+            ExperimentNotFoundError: There is none.
+            CorruptDataError: The document is damaged.
+        """
+        key = experiment_key(experiment_id)
+        try:
+            return decode_experiment(self.storage.read_bytes(key))
+        except StorageNotFoundError as error:
+            raise ExperimentNotFoundError(
+                f"There is no experiment {experiment_id!r}.",
+                context={"experiment_id": experiment_id},
+            ) from error
+        except msgspec.DecodeError as error:
+            raise _damaged(key, "experiment", error) from error
+
+    def update_experiment(
+        self, experiment_id: str, change: Callable[[ExperimentRecord], None]
+    ) -> ExperimentRecord:
+        """Change an experiment's document under its lock and return it as it is now."""
+        with self._lock(f"experiment/{experiment_id}"):
+            record = self.read_experiment(experiment_id)
+            change(record)
+            record.rev += 1
+            self._put_experiment(record, encode(record))
+        return record
+
+    def rename_experiment(self, experiment_id: str, name: str) -> ExperimentRecord:
+        """Give an experiment a name that is free.
+
+        The new claim comes first and the old one goes last, so that a crash leaves a claim too
+        many, which is nobody's, and never a name too few.
+
+        Raises:
+            StorageExistsError: The name is taken.
+        """
+        with self._lock("experiment-names"):
+            before = self.read_experiment(experiment_id)
+            if before.name == name:
+                return before
+            claim = name_key(name)
+            renamed = msgspec.structs.replace(before, name=name)
+            try:
+                self.storage.create_bytes(claim, _readable(encode(renamed)))
+            except StorageExistsError:
+                if self._owner_of(claim, name) is not None:
+                    raise
+                self.storage.write_bytes(claim, _readable(encode(renamed)))
+            record = self.update_experiment(experiment_id, lambda each: setattr(each, "name", name))
+            self.storage.delete(name_key(before.name))
+        return record
+
+    def _put_experiment(self, record: ExperimentRecord, data: bytes) -> None:
+        with self._recorder.record_experiment(record, data):
+            self.storage.write_bytes(experiment_key(record.experiment_id), _readable(data))
+
+
+def _readable(document: bytes) -> bytes:
+    return msgspec.json.format(document, indent=2)
+
+
+def _damaged(key: str, what: str, error: Exception) -> CorruptDataError:
+    return CorruptDataError(
+        f"{key!r} does not hold a {what}: {error}.",
+        context={"path": key},
+        suggestions=["`tauro store verify` lists every damaged file."],
+    )

@@ -1,0 +1,121 @@
+"""Which processes are alive: a file each under ``_tauro/writers``, touched while it lives.
+
+A run names its owner. A reader tells that the owner is gone by its process where both are on one
+host, else by a heartbeat older than a minute. Nothing is written to say so: abandonment is derived.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from typing import Final
+
+import msgspec
+import psutil
+
+from tauro._internal._fork import tell_after_fork
+from tauro._internal._ids import new_id
+from tauro.errors import StorageError, StorageNotFoundError
+from tauro.storage import StorageBackend
+from tauro.tracking._models import Owner
+
+BEAT_SECONDS: Final = 10.0
+STALE_SECONDS: Final = 60.0
+
+
+class _Beat(msgspec.Struct, kw_only=True):
+    host: str
+    pid: int
+    started: float
+    seen: float
+
+
+def writer_key(writer_id: str) -> str:
+    """Return the key of a writer's heartbeat."""
+    return f"_tauro/writers/{writer_id}.json"
+
+
+class Heartbeat:
+    """This process's sign of life in one store; it starts with :meth:`start`.
+
+    Args:
+        storage: Where the sign is kept.
+    """
+
+    def __init__(self, storage: StorageBackend) -> None:
+        self._storage = storage
+        self._guard = threading.Lock()
+        self.writer_id = new_id()
+        self._stop: threading.Event | None = None
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._guard = threading.Lock()
+        self.writer_id = new_id()
+        self._stop = None
+
+    @property
+    def started(self) -> bool:
+        """Whether this process has given a sign of life."""
+        return self._stop is not None
+
+    def owner(self) -> Owner:
+        """Return what a run keeps of this process."""
+        return Owner(writer_id=self.writer_id, host=socket.gethostname(), pid=os.getpid())
+
+    def start(self) -> None:
+        """Give the first sign of life and keep giving it, if that was not begun yet."""
+        with self._guard:
+            if self.started:
+                return
+            self._beat()
+            self._stop = threading.Event()
+            threading.Thread(
+                target=self._run, args=(self._stop,), name="tauro-heartbeat", daemon=True
+            ).start()
+
+    def stop(self) -> None:
+        """Stop, and take the sign away."""
+        with self._guard:
+            if self._stop is None:
+                return
+            self._stop.set()
+            self._stop = None
+        self._storage.delete(writer_key(self.writer_id))
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(BEAT_SECONDS):
+            try:
+                self._beat()
+            except StorageError:
+                # A full or absent disk: the next beat may find it back.
+                continue
+
+    def _beat(self) -> None:
+        beat = _Beat(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started=_started(os.getpid()),
+            seen=time.time(),
+        )
+        self._storage.write_bytes(writer_key(self.writer_id), msgspec.json.encode(beat))
+
+
+def is_alive(storage: StorageBackend, owner: Owner) -> bool:
+    """Tell whether the process that owns a run still lives."""
+    try:
+        beat = msgspec.json.decode(storage.read_bytes(writer_key(owner.writer_id)), type=_Beat)
+    except (StorageNotFoundError, msgspec.DecodeError):
+        return False
+    if beat.host == socket.gethostname():
+        return _started(beat.pid) == beat.started
+    return time.time() - beat.seen < STALE_SECONDS
+
+
+def _started(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return -1.0

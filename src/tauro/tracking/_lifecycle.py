@@ -1,0 +1,384 @@
+"""The life of a run: start, end, resume, delete, restore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tauro._internal import _clock
+from tauro._internal._active import active_run_id
+from tauro._internal._close import did_you_mean
+from tauro._internal._ids import new_id
+from tauro.errors import (
+    ExperimentError,
+    ExperimentNotFoundError,
+    RunNotActiveError,
+    TrackingValidationError,
+)
+from tauro.events import Operation
+from tauro.tracking._artifacts import artifact_folder
+from tauro.tracking._core import ExperimentLike, RunLike, TrackerCore
+from tauro.tracking._environment import capture_environment, user_name
+from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus, metric_to_json
+from tauro.tracking._run import Run
+from tauro.tracking._values import clean_parameters, clean_run_name, clean_tags
+
+_DEEPEST = 1000
+
+
+class LifecycleVerbs(TrackerCore):
+    """Verbs that begin and end runs."""
+
+    def start_run(
+        self,
+        experiment_id: ExperimentLike | None = None,
+        name: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        parent_run_id: RunLike | None = None,
+        *,
+        run_name: str | None = None,
+        experiment_name: str | None = None,
+        nested: bool = False,
+    ) -> Run:
+        """Start a run; usable as a context manager that ends it.
+
+        Args:
+            experiment_id: The experiment, or its id; by default the one this tracker created or
+                chose last, else the configured default.
+            name: What to call the run; by default a name is made from its id.
+            parameters: Recorded at once.
+            tags: Set at once.
+            parent_run_id: The run it is part of.
+            run_name: The same as ``name``.
+            experiment_name: An experiment by name, made if there is none.
+            nested: Make it part of the active run.
+
+        Raises:
+            TrackingValidationError: A name or value is not acceptable; nothing was written.
+            ExperimentNotFoundError: There is no such experiment, or it is deleted.
+            RunNotFoundError: There is no such parent.
+        """
+        if run_name is not None and name and run_name != name:
+            raise TrackingValidationError(
+                f"name is {name!r} and run_name is {run_name!r}; give one of the two."
+            )
+        data = {
+            "name": clean_run_name(name or run_name) if (name or run_name) else "",
+            "parameters": clean_parameters(parameters or {}),
+            "tags": clean_tags(tags or {}),
+            "experiment_id": self._experiment_for(experiment_id, experiment_name),
+            "parent_run_id": self._parent_for(parent_run_id, nested=nested),
+        }
+        run = self.observers.perform(Operation.RUN_START, data, self._start, _announce)
+        run._token = active_run_id.set(run.run_id)
+        return run
+
+    def run_context(
+        self, experiment_id: ExperimentLike | None = None, name: str = "", **options: Any
+    ) -> AbstractContextManager[Run]:
+        """Start a run for a ``with`` block; the same as :meth:`start_run`."""
+        return self.start_run(experiment_id, name, **options)
+
+    def _start(self, data: dict[str, Any]) -> Run:
+        self._opened_for_writing()
+        run_id = new_id()
+        record = RunRecord(
+            run_id=run_id,
+            experiment_id=data["experiment_id"],
+            name=data["name"] or f"run-{run_id[-8:]}",
+            status=RunStatus.RUNNING,
+            start_time=_clock.now(),
+            parent_run_id=data["parent_run_id"],
+            user=user_name(),
+            parameters=clean_parameters(data["parameters"]),
+            tags=clean_tags(data["tags"]),
+            source=capture_environment() if self._capture else {},
+            owner=self._heartbeat.owner(),
+        )
+        self._documents.create_run(record)
+        run = self._handle(record)
+        self._open_runs[run_id] = run
+        return run
+
+    def _experiment_for(self, experiment: ExperimentLike | None, name: str | None) -> str:
+        wanted = experiment_id_of(experiment)
+        if wanted is not None and name is not None:
+            found = self._experiments.get(wanted)
+            if found.name != name:
+                raise TrackingValidationError(
+                    f"The experiment {wanted!r} is named {found.name!r}, not {name!r}; "
+                    "give its id or its name."
+                )
+        if wanted is None:
+            if name is None and self._current_experiment is not None:
+                wanted = self._current_experiment
+            else:
+                chosen = name if name is not None else self.default_experiment_name
+                created = self._experiments.create(chosen, "", None, exist_ok=True)
+                self._known_experiments.add(created.experiment_id)
+                return created.experiment_id
+        if wanted not in self._known_experiments:
+            found = self._experiments.get(wanted)
+            if found.lifecycle == "deleted":
+                raise ExperimentNotFoundError(
+                    f"The experiment {found.name!r} ({wanted}) is deleted.",
+                    context={"experiment_id": wanted},
+                    suggestions=[f"tracker.restore_experiment({wanted!r}) brings it back."],
+                )
+            self._known_experiments.add(wanted)
+        return wanted
+
+    def _parent_for(self, parent: RunLike | None, *, nested: bool) -> str | None:
+        if parent is None:
+            active = self.active_run() if nested else None
+            return None if active is None else active.run_id
+        parent_id = parent.run_id if isinstance(parent, Run) else parent
+        self._check_ancestors(parent_id)
+        return parent_id
+
+    def _check_ancestors(self, run_id: str) -> None:
+        """Refuse a parent that does not exist or whose own parents form a cycle."""
+        seen: set[str] = set()
+        current: str | None = run_id
+        while current is not None:
+            if current in seen or len(seen) > _DEEPEST:
+                raise ExperimentError(
+                    f"The parents of the run {run_id!r} form a cycle through {current!r}.",
+                    context={"run_id": run_id},
+                )
+            seen.add(current)
+            current = self._read_record(current).parent_run_id
+
+    # Which run to write
+
+    def _to_write(self, run: RunLike | None) -> Run:
+        """Return the open run that is meant; without one the active run, opened on first use."""
+        if run is None:
+            return self.active_run() or self._open_implicit()
+        run_id = run.run_id if isinstance(run, Run) else run
+        if not isinstance(run_id, str):
+            raise TrackingValidationError(
+                f"Got a {type(run).__name__} where a run or its id is expected.",
+                context={"type": type(run).__name__},
+            )
+        found = self._open_runs.get(run_id)
+        return found if found is not None else self._joined(run_id)
+
+    def _joined(self, run_id: str) -> Run:
+        """Return a handle on a run that another process or tracker has open."""
+        record = self._read_record(run_id)
+        if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
+            raise RunNotActiveError(
+                f"The run {run_id} ({record.name!r}) has ended: {record.status}.",
+                context={"run_id": run_id, "status": record.status.value},
+                suggestions=[f"tracker.resume_run({run_id!r}) opens it again."],
+            )
+        if record.lifecycle == "deleted":
+            raise RunNotActiveError(
+                f"The run {run_id} ({record.name!r}) is deleted.", context={"run_id": run_id}
+            )
+        self._opened_for_writing()
+        return self._handle(record)
+
+    def ensure_run(self) -> Run:
+        """Return the active run, opened if there is none; one so opened ends with :meth:`close`."""
+        return self._to_write(None)
+
+    def _open_implicit(self) -> Run:
+        with self._guard:
+            if self._implicit is None:
+                self._implicit = self.start_run()
+            return self._implicit
+
+    # End, resume
+
+    def end_run(
+        self,
+        run_id: RunLike | None = None,
+        status: RunStatus | str = RunStatus.COMPLETED,
+        *,
+        error: ErrorRecord | None = None,
+    ) -> Run:
+        """End a run and put its final metric values into its document.
+
+        Args:
+            run_id: The run or its id; by default the active run.
+            status: How it ended.
+            error: The exception that ended it.
+
+        Raises:
+            RunNotActiveError: It has ended already, or none is active.
+        """
+        final = _final_status(status)
+        if run_id is None and self.active_run() is None:
+            raise RunNotActiveError("There is no active run to end.")
+        run = self._to_write(run_id)
+        data: dict[str, Any] = {
+            "run_id": run.run_id,
+            "experiment_id": run.experiment_id,
+            "name": run.name,
+            "status": final.value,
+        }
+        return self.observers.perform(
+            Operation.RUN_END,
+            data,
+            lambda data: self._end(run, _final_status(data["status"]), error),
+            lambda run: {**data, "status": run.status.value, "metrics": run.metrics},
+        )
+
+    def _end(self, run: Run, status: RunStatus, error: ErrorRecord | None) -> Run:
+        self._log.flush()
+        last = self._log.summary(run.experiment_id, run.run_id)
+
+        def finish(record: RunRecord) -> None:
+            record.status = status
+            record.end_time = _clock.now()
+            record.error = error
+            record.metrics = {key: metric_to_json(each.last_value) for key, each in last.items()}
+
+        run._record = self._documents.update_run(run.experiment_id, run.run_id, finish)
+        self._forget(run)
+        return run
+
+    def _forget(self, run: Run) -> None:
+        self._open_runs.pop(run.run_id, None)
+        self._appenders.pop(run.run_id, None)
+        self._log.forget(run.experiment_id, run.run_id)
+        if self._implicit is run:
+            self._implicit = None
+        if active_run_id.get() == run.run_id:
+            active_run_id.set(_previous(run, self._open_runs))
+
+    def resume_run(self, run_id: RunLike) -> Run:
+        """Open an ended or abandoned run again; what was logged stays.
+
+        Raises:
+            RunNotActiveError: Its process is alive and still has it open.
+        """
+        known = self._read_record(run_id.run_id if isinstance(run_id, Run) else run_id)
+        if known.run_id in self._open_runs:
+            return self._open_runs[known.run_id]
+        if known.status is RunStatus.RUNNING and not self.is_abandoned(known):
+            raise RunNotActiveError(
+                f"The run {known.run_id} ({known.name!r}) is open in another process.",
+                context={"run_id": known.run_id},
+                suggestions=["Log to it by its id; only a run whose process is gone is resumed."],
+            )
+
+        def reopen(record: RunRecord) -> None:
+            record.status = RunStatus.RUNNING
+            record.end_time = None
+            record.error = None
+            record.owner = self._heartbeat.owner()
+
+        def resume(_: dict[str, Any]) -> Run:
+            self._opened_for_writing()
+            record = self._documents.update_run(known.experiment_id, known.run_id, reopen)
+            run = self._handle(record)
+            self._open_runs[run.run_id] = run
+            return run
+
+        run = self.observers.perform(Operation.RUN_RESUME, _told(known), resume, _announce)
+        run._token = active_run_id.set(run.run_id)
+        return run
+
+    def get_run(self, run_id: RunLike) -> Run:
+        """Return a run: the open one, else a record read from the store.
+
+        Raises:
+            RunNotFoundError: There is none of this id.
+        """
+        known = run_id.run_id if isinstance(run_id, Run) else run_id
+        found = self._open_runs.get(known)
+        return found if found is not None else self._handle(self._read_record(known))
+
+    # Delete, restore
+
+    def delete_run(self, run_id: RunLike) -> Run:
+        """Mark a run as deleted; it can be restored until ``gc`` removes it."""
+
+        def change(record: RunRecord) -> None:
+            record.lifecycle = "deleted"
+            record.deleted_at = _clock.now()
+
+        return self._change(run_id, Operation.RUN_DELETE, change)
+
+    def restore_run(self, run_id: RunLike) -> Run:
+        """Bring a deleted run back."""
+
+        def change(record: RunRecord) -> None:
+            record.lifecycle = "active"
+            record.deleted_at = None
+
+        return self._change(run_id, Operation.RUN_RESTORE, change)
+
+    def _change(
+        self, run_id: RunLike, operation: Operation, change: Callable[[RunRecord], None]
+    ) -> Run:
+        known = self._read_record(run_id.run_id if isinstance(run_id, Run) else run_id)
+        self._opened_for_writing()
+
+        def update(_: dict[str, Any]) -> Run:
+            record = self._documents.update_run(known.experiment_id, known.run_id, change)
+            run = self._open_runs.get(known.run_id)
+            if run is None:
+                return self._handle(record)
+            run._record = record
+            return run
+
+        return self.observers.perform(operation, _told(known), update, _announce)
+
+    def artifact_uri(self, record: RunRecord) -> str:
+        """Return where a run's artifacts are."""
+        return record.artifact_uri or f"{self.storage.uri}/{artifact_folder(record.run_id)}"
+
+    def last_values(self, run: Run) -> dict[str, float]:
+        """Return the last value of each metric of a run, from the log."""
+        found = self._log.summary(run.experiment_id, run.run_id)
+        return {key: each.last_value for key, each in found.items()}
+
+
+def _told(record: RunRecord) -> dict[str, Any]:
+    return {
+        "run_id": record.run_id,
+        "experiment_id": record.experiment_id,
+        "name": record.name,
+        "status": record.status.value,
+    }
+
+
+def _announce(run: Run) -> dict[str, Any]:
+    return {
+        **_told(run._record),
+        "parameters": run.parameters,
+        "tags": run.tags,
+        "parent_run_id": run.parent_run_id,
+    }
+
+
+def _final_status(status: RunStatus | str) -> RunStatus:
+    text = status.value if isinstance(status, RunStatus) else str(status).upper()
+    text = "COMPLETED" if text == "FINISHED" else text
+    try:
+        found = RunStatus(text)
+    except ValueError as error:
+        raise TrackingValidationError(
+            f"{status!r} is not the status of a run.",
+            suggestions=did_you_mean(text, list(RunStatus))
+            or [f"Expected one of {', '.join(RunStatus)}."],
+        ) from error
+    if found in (RunStatus.RUNNING, RunStatus.SCHEDULED):
+        raise TrackingValidationError(
+            f"A run cannot end as {found}; expected COMPLETED, FAILED or CANCELLED."
+        )
+    return found
+
+
+def _previous(run: Run, open_runs: Mapping[str, Run]) -> str | None:
+    """Return the run that was active before this one, if it is still open."""
+    token = run._token
+    before = None if token is None or token.old_value is token.MISSING else token.old_value
+    return before if before in open_runs else None

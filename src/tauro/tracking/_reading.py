@@ -1,0 +1,370 @@
+"""Verbs that read: history, search, comparison, artifacts, and what a run that is written adds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tauro.errors import TrackingValidationError
+from tauro.tracking import _artifacts
+from tauro.tracking._catalogue import QuerySpec
+from tauro.tracking._core import ExperimentLike, RunLike
+from tauro.tracking._experiment import Experiment
+from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._logging import LogVerbs
+from tauro.tracking._models import (
+    ArtifactRecord,
+    Metric,
+    RunRecord,
+    RunStatus,
+    metric_from_json,
+)
+from tauro.tracking._page import RunPage
+from tauro.tracking._query import EXPERIMENTS, matches, parse_filter
+from tauro.tracking._run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tauro.types import StrPath
+
+_POLL_SECONDS = 0.05
+_SIGNS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "==": "=", "=": "=", "!=": "!="}
+
+
+class ReadVerbs(LogVerbs):
+    """Verbs that read."""
+
+    # Metrics
+
+    def get_metric_history(
+        self, run_id: RunLike, key: str, max_points: int | None = None
+    ) -> pd.DataFrame:
+        """Return the points of a metric, in the order logged.
+
+        Args:
+            run_id: The run or its id; another process may be writing it.
+            key: The metric's key; one that was never logged has no points.
+            max_points: At most about so many points: the least and the greatest of each stretch
+                are kept, so that no spike disappears.
+
+        Returns:
+            ``step`` (int64), ``value`` (float64), ``timestamp`` (UTC, nanoseconds).
+        """
+        import pandas as pd
+
+        run = self.get_run(run_id)
+        points = self._log.history(run.experiment_id, run.run_id, key, max_points=max_points)
+        times = pd.to_datetime(points.timestamp_ns, unit="ns", utc=True)
+        return pd.DataFrame({"step": points.step, "value": points.value, "timestamp": times})
+
+    def list_metrics(self, run_id: RunLike) -> list[str]:
+        """Return the keys of a run's metrics, sorted."""
+        run = self.get_run(run_id)
+        return sorted(self._log.keys(run.experiment_id, run.run_id))
+
+    def watch(
+        self, run_id: RunLike, *, timeout: float | None = None, poll: float = _POLL_SECONDS
+    ) -> Iterator[list[Metric]]:
+        """Yield the points of a run that are new, until it ends.
+
+        Args:
+            run_id: The run or its id; any process may be writing it.
+            timeout: Stop after so many seconds in which nothing new came; by default never.
+            poll: Seconds between two looks.
+
+        Yields:
+            New points, oldest first, never none.
+        """
+        run = self.get_run(run_id)
+        follow = self._log.follow(run.experiment_id, run.run_id)
+        quiet_since = time.monotonic()
+        while True:
+            record = self._read_record(run.run_id)
+            ended = record.status is not RunStatus.RUNNING or self.is_abandoned(record)
+            points = [
+                Metric(key=key, value=value, step=step, timestamp_ns=at)
+                for key, step, value, at in follow.new_points()
+            ]
+            if points:
+                yield points
+                quiet_since = time.monotonic()
+            elif ended or (timeout is not None and time.monotonic() - quiet_since >= timeout):
+                return
+            else:
+                time.sleep(poll)
+
+    # Runs
+
+    def query_runs(
+        self,
+        experiment_ids: ExperimentLike | Sequence[ExperimentLike] | None = None,
+        filter: str = "",  # noqa: A002 - the name users read
+        order_by: Sequence[str] | str | None = None,
+        limit: int = 100,
+        page_token: str | None = None,
+        fields: Sequence[str] | None = None,
+        include_deleted: bool = False,
+    ) -> RunPage:
+        """Search runs.
+
+        Args:
+            experiment_ids: Of these experiments; by default of all.
+            filter: Such as ``metrics.m1 > 0.5 and (params.p0 = '3' or not tags.team like 'ds%')``.
+            order_by: Such as ``["metrics.m2 DESC", "start_time"]``; by default newest first.
+            limit: The most runs of a page.
+            page_token: Of the page before.
+            fields: Only these fields, such as ``["name", "metrics.auc"]``.
+            include_deleted: Deleted runs too.
+
+        Raises:
+            FilterSyntaxError: The filter or order does not parse; the message points at the column.
+        """
+        page = self._catalogue.query(
+            _spec(experiment_ids, filter, order_by, limit, page_token, include_deleted)
+        )
+        runs = [self._as_run(record) for record in page.runs]
+        return RunPage(runs, page.next_page_token, page.total, fields)
+
+    def _as_run(self, record: RunRecord) -> Run:
+        return self._open_runs.get(record.run_id) or self._handle(record)
+
+    def count_runs(
+        self,
+        experiment_ids: ExperimentLike | Sequence[ExperimentLike] | None = None,
+        filter: str = "",  # noqa: A002 - the name users read
+        *,
+        include_deleted: bool = False,
+    ) -> int:
+        """Return how many runs a search finds; see :meth:`query_runs`."""
+        return self._catalogue.count(
+            _spec(experiment_ids, filter, None, None, None, include_deleted)
+        )
+
+    def runs_frame(
+        self,
+        experiment_ids: ExperimentLike | Sequence[ExperimentLike] | None = None,
+        filter: str = "",  # noqa: A002 - the name users read
+        order_by: Sequence[str] | str | None = None,
+        *,
+        fields: Sequence[str] | None = None,
+        include_deleted: bool = False,
+    ) -> pd.DataFrame:
+        """Return all runs that a search finds as a DataFrame, one row each; see :meth:`query_runs`.
+
+        Returns:
+            ``run_id``, ``name``, …, ``metrics.<key>``, ``params.<key>``, ``tags.<key>``.
+        """
+        spec = _spec(experiment_ids, filter, order_by, None, None, include_deleted)
+        return self._catalogue.frame(spec, fields=fields)
+
+    def search_runs(
+        self,
+        experiment_id: ExperimentLike | None = None,
+        metric_filter: Mapping[str, tuple[str, float]] | None = None,
+        *,
+        filter: str = "",  # noqa: A002 - the name users read
+        order_by: Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> list[str]:
+        """Return the ids of the runs that satisfy conditions.
+
+        Args:
+            experiment_id: Of this experiment; by default of all.
+            metric_filter: Metric to condition, such as ``{"accuracy": (">", 0.85)}``.
+            filter: A filter text, as :meth:`query_runs` takes it.
+            order_by: As :meth:`query_runs` takes it.
+            limit: The most ids.
+        """
+        parts = [_condition(key, rule) for key, rule in (metric_filter or {}).items()]
+        text = " and ".join([*parts, f"({filter})"] if filter.strip() else parts)
+        spec = _spec(experiment_id, text, order_by, limit, None, False)
+        return [record.run_id for record in self._catalogue.query(spec).runs]
+
+    def list_runs(
+        self,
+        experiment_id: ExperimentLike | None = None,
+        status_filter: RunStatus | str | None = None,
+        tag_filter: Mapping[str, Any] | None = None,
+        *,
+        include_deleted: bool = False,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return runs as mappings whose keys are the field names, newest first.
+
+        Args:
+            experiment_id: Of this experiment; by default of all.
+            status_filter: Only of this status.
+            tag_filter: Only with these tags.
+            include_deleted: Deleted runs too.
+            limit: The most runs.
+        """
+        conditions = [
+            f"tags.{_quoted_name(key)} = {_quoted(value)}"
+            for key, value in (tag_filter or {}).items()
+        ]
+        if status_filter is not None:
+            conditions.append(f"status = {_quoted(RunStatus(str(status_filter).upper()))}")
+        spec = _spec(experiment_id, " and ".join(conditions), None, limit, None, include_deleted)
+        return [describe_record(record) for record in self._catalogue.query(spec).runs]
+
+    def compare_runs(self, run_ids: Sequence[RunLike], values: str = "last") -> pd.DataFrame:
+        """Return runs side by side: one row a run, in the order given.
+
+        Args:
+            run_ids: Runs or their ids.
+            values: Of each metric the ``last``, ``min`` or ``max`` value.
+
+        Returns:
+            Columns ``run_id``, ``name``, ``status``, ``metrics.<key>``, ``params.<key>``.
+        """
+        import pandas as pd
+
+        if values not in ("last", "min", "max"):
+            raise TrackingValidationError(f"values is {values!r}; expected 'last', 'min' or 'max'.")
+        if isinstance(run_ids, (str, Run)):
+            raise TrackingValidationError("compare_runs takes a list of runs, got a single one.")
+        rows = []
+        for run in map(self.get_run, run_ids):
+            metrics = run.metrics if values == "last" else self._extremes(run, values)
+            rows.append(
+                {"run_id": run.run_id, "name": run.name, "status": run.status.value}
+                | {f"metrics.{key}": value for key, value in metrics.items()}
+                | {f"params.{key}": value for key, value in run.parameters.items()}
+            )
+        frame = pd.DataFrame(rows)
+        first = ["run_id", "name", "status"]
+        rest = [column for column in frame.columns if column not in first]
+        metrics_first = sorted(rest, key=lambda name: (not name.startswith("metrics."), name))
+        return frame[[*first, *metrics_first]] if rows else pd.DataFrame(columns=first)
+
+    def _extremes(self, run: Run, which: str) -> dict[str, float]:
+        found = self._log.summary(run.experiment_id, run.run_id)
+        return {key: each.min if which == "min" else each.max for key, each in found.items()}
+
+    def describe_run(self, run: Run) -> dict[str, Any]:
+        """Return a run's fields as plain values."""
+        record = msgspec.structs.replace(run._record)
+        return {**describe_record(record), "metrics": run.metrics, "artifact_uri": run.artifact_uri}
+
+    # Artifacts
+
+    def list_artifacts(self, run_id: RunLike, path: str = "") -> list[ArtifactRecord]:
+        """Return the files of a run below a path, sorted by path."""
+        run = self.get_run(run_id)
+        return _artifacts.list_files(self.storage, run.run_id, path)
+
+    def download_artifact(self, run_id: RunLike, path: str, destination: StrPath) -> None:
+        """Copy an artifact of a run, all of them for ``""``, to a local path."""
+        run = self.get_run(run_id)
+        _artifacts.get_file(self.storage, run.run_id, path, destination)
+
+    # Experiments
+
+    def search_experiments(
+        self, filter_string: str = "", *, include_deleted: bool = False
+    ) -> list[Experiment]:
+        """Return the experiments that a filter lets through, oldest first.
+
+        Args:
+            filter_string: Such as ``"model_type='classification'"``: a bare name is a tag's, unless
+                it is a field's (``name``, ``description``, ``created_at``).
+            include_deleted: Deleted ones too.
+
+        Raises:
+            FilterSyntaxError: The filter does not parse; the message points at the column.
+        """
+        expression = parse_filter(filter_string, EXPERIMENTS)
+        found = self._experiments.list(include_deleted=include_deleted)
+        if expression is None:
+            return found
+        return [each for each in found if matches(expression, each.to_dict())]
+
+    def compare_experiments(self, experiments: Sequence[ExperimentLike]) -> pd.DataFrame:
+        """Return experiments side by side.
+
+        Returns:
+            One row an experiment: ``experiment_id``, ``name``, ``runs``, and of each metric the
+            best and the mean of its runs' last values: ``metrics.<key>.max``, ``.min``, ``.mean``.
+        """
+        import pandas as pd
+
+        rows = []
+        for experiment in experiments:
+            found = self._experiments.get(str(experiment_id_of(experiment)))
+            runs = self.list_runs(found)
+            row: dict[str, Any] = {
+                "experiment_id": found.experiment_id,
+                "name": found.name,
+                "runs": len(runs),
+            }
+            metrics = pd.DataFrame([run["metrics"] for run in runs])
+            for key in sorted(metrics.columns):
+                for how in ("max", "mean", "min"):
+                    row[f"metrics.{key}.{how}"] = metrics[key].agg(how)
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def describe_record(record: RunRecord) -> dict[str, Any]:
+    """Return a run's fields as plain values."""
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    described = {name: fields.get(name) for name in RunRecord.__struct_fields__}
+    described |= {
+        "status": record.status.value,
+        "lifecycle": record.lifecycle,
+        "start_time": record.start_time,
+        "end_time": record.end_time,
+        "parameters": dict(record.parameters),
+        "metrics": {key: metric_from_json(value) for key, value in record.metrics.items()},
+        "tags": dict(record.tags),
+        "artifacts": [artifact.path for artifact in record.artifacts],
+    }
+    return described
+
+
+def _spec(
+    experiments: ExperimentLike | Sequence[ExperimentLike] | None,
+    filter_text: str,
+    order_by: Sequence[str] | str | None,
+    limit: int | None,
+    page_token: str | None,
+    include_deleted: bool,
+) -> QuerySpec:
+    if isinstance(experiments, (str, Experiment)):
+        experiments = [experiments]
+    if limit is not None and limit < 1:
+        raise TrackingValidationError(f"limit is {limit}; expected 1 or more.")
+    return QuerySpec(
+        experiment_ids=None
+        if experiments is None
+        else tuple(str(experiment_id_of(each)) for each in experiments),
+        filter=filter_text,
+        order_by=(order_by,) if isinstance(order_by, str) else tuple(order_by or ()),
+        limit=limit,
+        page_token=page_token,
+        include_deleted=include_deleted,
+    )
+
+
+def _condition(key: str, rule: Any) -> str:
+    try:
+        sign, bound = rule
+        return f"metrics.{_quoted_name(key)} {_SIGNS[sign]} {float(bound)!r}"
+    except (TypeError, ValueError, KeyError) as error:
+        raise TrackingValidationError(
+            f"The condition on {key!r} is {rule!r}; expected a pair such as ('>', 0.85) with one "
+            f"of {', '.join(_SIGNS)}.",
+            context={"metric": key},
+        ) from error
+
+
+def _quoted(value: Any) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _quoted_name(key: str) -> str:
+    return "`" + key.replace("`", "``") + "`"

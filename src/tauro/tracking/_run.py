@@ -1,0 +1,356 @@
+"""A run: its record, the handle that writes it, and the context manager, in one object."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import Token
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tauro._internal._active import active_run_id
+from tauro.tracking._display import run_html, run_text
+from tauro.tracking._models import (
+    ArtifactRecord,
+    DatasetInput,
+    ErrorRecord,
+    LoggedModel,
+    RunRecord,
+    RunStatus,
+    metric_from_json,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+    from tauro.tracking._tracker import ExperimentTracker
+    from tauro.types import StrPath
+
+
+class Run:
+    """A run of an experiment.
+
+    From ``start_run`` it is open: its verbs write, and as a context manager it ends the run,
+    ``FAILED`` with the exception's type, message and traceback when the body raises. Read back by
+    ``get_run`` it is a record: its verbs raise :class:`~tauro.errors.RunNotActiveError`.
+    """
+
+    def __init__(self, tracker: ExperimentTracker, record: RunRecord) -> None:
+        self._tracker = tracker
+        self._record = record
+        self._token: Token[str | None] | None = None
+
+    # The record
+
+    @property
+    def run_id(self) -> str:
+        """The run's identifier."""
+        return self._record.run_id
+
+    @property
+    def id(self) -> str:
+        """The run's identifier, as :attr:`run_id`."""
+        return self._record.run_id
+
+    @property
+    def experiment_id(self) -> str:
+        """The experiment it belongs to."""
+        return self._record.experiment_id
+
+    @property
+    def name(self) -> str:
+        """Its name, which need not be unique."""
+        return self._record.name
+
+    @property
+    def status(self) -> RunStatus:
+        """Its state as recorded; see :attr:`is_abandoned`."""
+        return self._record.status
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this object may write."""
+        return self._tracker.is_open(self)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether it is recorded as running and the process that ran it is gone."""
+        return self._tracker.is_abandoned(self._record)
+
+    @property
+    def lifecycle(self) -> str:
+        """``active`` or ``deleted``."""
+        return self._record.lifecycle
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Its parameters, by name."""
+        return dict(self._record.parameters)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric, by key."""
+        if self.is_active:
+            return self._tracker.last_values(self)
+        return {key: metric_from_json(value) for key, value in self._record.metrics.items()}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its tags, by name."""
+        return dict(self._record.tags)
+
+    @property
+    def start_time(self) -> datetime:
+        """When it started, UTC."""
+        return self._record.start_time
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When it ended, UTC; None while it runs."""
+        return self._record.end_time
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it ran; None while it runs."""
+        end = self._record.end_time
+        return None if end is None else end - self._record.start_time
+
+    @property
+    def parent_run_id(self) -> str | None:
+        """The run it is part of, None for a run of its own."""
+        return self._record.parent_run_id
+
+    @property
+    def artifacts(self) -> list[str]:
+        """The paths of its artifacts, folders and models included."""
+        return [artifact.path for artifact in self._record.artifacts]
+
+    @property
+    def artifact_records(self) -> list[ArtifactRecord]:
+        """Its artifacts with size and hash."""
+        return list(self._record.artifacts)
+
+    @property
+    def artifact_uri(self) -> str:
+        """Where its artifacts are."""
+        return self._tracker.artifact_uri(self._record)
+
+    @property
+    def inputs(self) -> list[DatasetInput]:
+        """The datasets it read."""
+        return list(self._record.inputs)
+
+    @property
+    def models(self) -> list[LoggedModel]:
+        """The models it logged."""
+        return list(self._record.models)
+
+    @property
+    def note(self) -> str:
+        """Free text about the run."""
+        return self._record.note
+
+    @property
+    def user(self) -> str:
+        """Who started it."""
+        return self._record.user
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """What was captured of its environment."""
+        return dict(self._record.source)
+
+    @property
+    def error(self) -> ErrorRecord | None:
+        """The exception that ended it, if one did."""
+        return self._record.error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields as plain values."""
+        return self._tracker.describe_run(self)
+
+    # Parameters, metrics, tags
+
+    def log_param(self, key: str, value: Any) -> None:
+        """Record a parameter; logged again, the last value stands."""
+        self._tracker.log_parameter(self, key, value)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record parameters; all or, where one is not acceptable, none."""
+        self._tracker.log_params(params, run_id=self)
+
+    def log_metric(
+        self,
+        key: str,
+        value: float,
+        step: int = 0,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        timestamp: int | None = None,
+    ) -> None:
+        """Record a point of a metric; see :meth:`ExperimentTracker.log_metric`."""
+        self._tracker.log_metric(self.run_id, key, value, step, metadata, timestamp=timestamp)
+
+    def log_metrics(
+        self, metrics: Mapping[str, float], step: int = 0, *, timestamp: int | None = None
+    ) -> None:
+        """Record one point of each metric; all or, where one is not acceptable, none."""
+        self._tracker.log_metrics(metrics, step, run_id=self, timestamp=timestamp)
+
+    def log_metrics_batch(
+        self,
+        columns: Mapping[str, ArrayLike],
+        *,
+        steps: ArrayLike | None = None,
+        timestamps: ArrayLike | None = None,
+    ) -> None:
+        """Record whole columns of points; see :meth:`ExperimentTracker.log_metrics_batch`."""
+        self._tracker.log_metrics_batch(self, columns, steps=steps, timestamps=timestamps)
+
+    def flush_metrics(self) -> None:
+        """Synchronise what was logged with the disk, where the durability asks for it."""
+        self._tracker.flush_metrics(self)
+
+    def set_tag(self, key: str, value: Any) -> None:
+        """Set a tag."""
+        self._tracker.set_tags({key: value}, run_id=self)
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags; all or, where one is not acceptable, none."""
+        self._tracker.set_tags(tags, run_id=self)
+
+    def set_note(self, note: str) -> None:
+        """Replace the free text about the run."""
+        self._tracker.set_note(note, run_id=self)
+
+    # Artifacts, models, inputs
+
+    def log_artifact(self, artifact_path: StrPath, destination: str = "") -> str:
+        """Copy a file or folder to the run; return its URI."""
+        return self._tracker.log_artifact(self, artifact_path, destination)
+
+    def log_artifacts(self, artifacts: Mapping[str, StrPath] | StrPath) -> None:
+        """Copy several files or folders to the run, by name."""
+        self._tracker.log_artifacts(artifacts, run_id=self)
+
+    def log_text(self, text: str, path: str) -> None:
+        """Keep a text as an artifact."""
+        self._tracker.log_text(text, path, run_id=self)
+
+    def log_dict(self, data: Any, path: str) -> None:
+        """Keep a mapping or list as a JSON (or, by the path's suffix, YAML) artifact."""
+        self._tracker.log_dict(data, path, run_id=self)
+
+    def log_table(self, table: pd.DataFrame | Mapping[str, Any], path: str) -> None:
+        """Keep a frame as a Parquet, CSV or JSON artifact, by the path's suffix."""
+        self._tracker.log_table(table, path, run_id=self)
+
+    def log_figure(self, figure: Any, path: str, **options: Any) -> None:
+        """Keep a Matplotlib, Plotly or similar figure as an artifact."""
+        self._tracker.log_figure(figure, path, run_id=self, **options)
+
+    def log_image(self, image: np.ndarray[Any, Any] | Any, path: str) -> None:
+        """Keep a Pillow image or an array (height, width[, 3 or 4]) as a PNG artifact."""
+        self._tracker.log_image(image, path, run_id=self)
+
+    def log_model(
+        self,
+        model: Any,
+        artifact_path: str = "model",
+        *,
+        input_example: Any = None,
+        signature: Any = None,
+        **options: Any,
+    ) -> LoggedModel:
+        """Keep a model in its flavor's format.
+
+        Args:
+            model: An object of any framework that has a flavor.
+            artifact_path: A name inside the run; a leading ``./`` is dropped, a suffix chooses no
+                format, and nothing is written to the working directory.
+            input_example: A few rows, from which the signature is inferred.
+            signature: The columns it takes and gives, instead.
+            options: Of the flavor.
+        """
+        return self._tracker.log_model(
+            self, model, artifact_path, input_example=input_example, signature=signature, **options
+        )
+
+    def log_input(
+        self, data: Any, name: str, *, context: str = "", source: str = "", **tags: str
+    ) -> DatasetInput:
+        """Record a dataset that the run read: its schema, rows and content fingerprint."""
+        return self._tracker.log_input(
+            data, name, context=context, source=source, run_id=self, tags=tags
+        )
+
+    def list_artifacts(self, path: str = "") -> list[ArtifactRecord]:
+        """Return the files below a path of its artifacts."""
+        return self._tracker.list_artifacts(self, path)
+
+    def download_artifact(self, path: str, destination: StrPath) -> None:
+        """Copy an artifact to a local path."""
+        self._tracker.download_artifact(self, path, destination)
+
+    def history(self, key: str, *, max_points: int | None = None) -> pd.DataFrame:
+        """Return the points of a metric: ``step``, ``value``, ``timestamp``."""
+        return self._tracker.get_metric_history(self, key, max_points=max_points)
+
+    def watch(self, *, timeout: float | None = None) -> Iterator[Sequence[Any]]:
+        """Yield new points until the run ends; see :meth:`ExperimentTracker.watch`."""
+        return self._tracker.watch(self, timeout=timeout)
+
+    # The context
+
+    def end(self, status: RunStatus | str = RunStatus.COMPLETED) -> Run:
+        """End the run."""
+        return self._tracker.end_run(self, status)
+
+    def __enter__(self) -> Self:
+        if self._token is None and active_run_id.get() != self.run_id:
+            self._token = active_run_id.set(self.run_id)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.is_active:
+            return
+        if exc is None:
+            self.end()
+        else:
+            # Ctrl-C is the user's wish, not the run's failure.
+            stopped = isinstance(exc, (KeyboardInterrupt, GeneratorExit))
+            status = RunStatus.CANCELLED if stopped else RunStatus.FAILED
+            self._tracker.end_run(self, status, error=describe_error(exc))
+
+    def __str__(self) -> str:
+        return self.run_id
+
+    def __repr__(self) -> str:
+        return run_text(self)
+
+    def _repr_html_(self) -> str:
+        return run_html(self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Run):
+            return self.run_id == other.run_id
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.run_id)
+
+
+def describe_error(error: BaseException) -> ErrorRecord:
+    """Return an exception as a run's document keeps it; the traceback's last 20 kB."""
+    text = "".join(traceback.format_exception(error))
+    return ErrorRecord(
+        type=type(error).__name__, message=str(error)[:2000], traceback=text[-20_000:]
+    )

@@ -1,0 +1,165 @@
+"""The tracker: experiments and runs of one store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from tauro._internal import _clock
+from tauro.errors import TrackingValidationError
+from tauro.tracking._artifacts import artifact_folder
+from tauro.tracking._core import ExperimentLike
+from tauro.tracking._documents import run_key
+from tauro.tracking._experiment import Experiment
+from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._models import RunStatus
+from tauro.tracking._reading import ReadVerbs
+
+
+class ExperimentTracker(ReadVerbs):
+    """Track experiments and runs in one store.
+
+    Any number of trackers, in any number of processes and threads, may use one store at a time, and
+    one tracker may be used from any number of threads. Reading creates nothing.
+
+    Args:
+        storage: A backend, a folder or a URL; by default the active store.
+        tracking_uri: The same by another name; give one of the two.
+        tenant_id: Use only this tenant's part of the store.
+        observers: Events, hooks, metrics and audit log; by default the process's.
+        default_experiment_name: Where runs go that name no experiment.
+        durability: ``process``: what was logged survives ``kill -9``; ``disk``: also power loss,
+            once :meth:`flush_metrics` or :meth:`end_run` returned.
+        metric_buffer_size: The most points between two synchronisations with the disk, with
+            durability ``disk``. Points are always written as they are logged.
+        auto_flush_metrics: Synchronise by itself when that many points were logged.
+        capture_environment: Keep git commit, command line, versions and host with each run.
+
+    Raises:
+        StoreFormatError: The folder is another program's, or a store of a newer format.
+    """
+
+    # Experiments
+
+    def create_experiment(
+        self,
+        name: str | None = None,
+        description: str = "",
+        tags: Mapping[str, Any] | None = None,
+        *,
+        experiment_name: str | None = None,
+        exist_ok: bool = True,
+    ) -> Experiment:
+        """Get or create an experiment; it becomes the one that runs without one go to.
+
+        Args:
+            name: Any printable text up to 255 characters.
+            description: What it is about; replaces that of one that exists, unless empty.
+            tags: Added to those of one that exists.
+            experiment_name: The same as ``name``.
+            exist_ok: If false, refuse one that exists.
+
+        Raises:
+            TrackingValidationError: The name or a tag is not acceptable.
+            ExperimentExistsError: It exists and ``exist_ok`` is false, or it is deleted.
+        """
+        if name is not None and experiment_name is not None and name != experiment_name:
+            raise TrackingValidationError(
+                f"name is {name!r} and experiment_name is {experiment_name!r}; give one of the two."
+            )
+        chosen = name if name is not None else experiment_name
+        created = self._experiments.create(
+            chosen,
+            description,
+            tags,
+            exist_ok=exist_ok,
+        )
+        self._current_experiment = created.experiment_id
+        return created
+
+    def set_experiment(self, name: str) -> Experiment:
+        """Choose the experiment that runs without one go to, made if there is none."""
+        return self.create_experiment(name)
+
+    def get_experiment(self, experiment_id: ExperimentLike) -> Experiment:
+        """Return an experiment by id.
+
+        Raises:
+            ExperimentNotFoundError: There is none.
+        """
+        return self._experiments.get(str(experiment_id_of(experiment_id)))
+
+    def find_experiment(self, name: str) -> Experiment | None:
+        """Return the experiment of a name, or None."""
+        return self._experiments.find(name)
+
+    def list_experiments(self, *, include_deleted: bool = False) -> list[Experiment]:
+        """Return the experiments, oldest first."""
+        return self._experiments.list(include_deleted=include_deleted)
+
+    def rename_experiment(self, experiment_id: ExperimentLike, name: str) -> Experiment:
+        """Give an experiment another name, which must be free."""
+        return self._experiments.rename(str(experiment_id_of(experiment_id)), name)
+
+    def set_experiment_tags(
+        self, experiment_id: ExperimentLike, tags: Mapping[str, Any]
+    ) -> Experiment:
+        """Set tags of an experiment."""
+        return self._experiments.set_tags(str(experiment_id_of(experiment_id)), tags)
+
+    def delete_experiment(self, experiment_id: ExperimentLike) -> Experiment:
+        """Mark an experiment as deleted; its name stays taken until it is restored or removed."""
+        deleted = self._experiments.delete(str(experiment_id_of(experiment_id)))
+        self._known_experiments.discard(deleted.experiment_id)
+        if self._current_experiment == deleted.experiment_id:
+            self._current_experiment = None
+        return deleted
+
+    def restore_experiment(self, experiment_id: ExperimentLike) -> Experiment:
+        """Bring a deleted experiment back."""
+        return self._experiments.restore(str(experiment_id_of(experiment_id)))
+
+    # Upkeep
+
+    def compact(self, experiment_id: ExperimentLike | None = None) -> None:
+        """Merge sealed metric segments into Parquet parts, and publish the views."""
+        chosen = experiment_id_of(experiment_id)
+        self._opened_for_writing()
+        experiments = (
+            [each.experiment_id for each in self._experiments.list(include_deleted=True)]
+            if chosen is None
+            else [chosen]
+        )
+        for each in experiments:
+            self._log.compact(each)
+        self._catalogue.publish()
+
+    def gc(self, *, older_than_days: float = 0.0) -> list[str]:
+        """Remove deleted runs, their artifacts and metrics for good; return their ids.
+
+        Args:
+            older_than_days: Only those deleted at least so long ago.
+        """
+        self._opened_for_writing()
+        limit = _clock.now_ns() / 1e9 - older_than_days * 86_400
+        removed = []
+        for run in self.list_runs(include_deleted=True):
+            record = self._read_record(run["run_id"])
+            if record.lifecycle != "deleted" or record.deleted_at is None:
+                continue
+            if record.deleted_at.timestamp() > limit or record.status is RunStatus.RUNNING:
+                continue
+            self.storage.delete(artifact_folder(record.run_id))
+            with self._catalogue.record_removal(record.experiment_id, record.run_id, record.rev):
+                self.storage.delete(run_key(record.experiment_id, record.run_id))
+            removed.append(record.run_id)
+        return removed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"ExperimentTracker({self.storage.uri!r})"
