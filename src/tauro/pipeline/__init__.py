@@ -13,7 +13,15 @@ from tauro.pipeline._models import (
     Pipeline,
     RetryPolicy,
 )
-from tauro.pipeline._plan import Plan, Selection, check_process_boundary, check_timeouts, make_plan
+from tauro.pipeline._plan import (
+    Plan,
+    Selection,
+    check_process_boundary,
+    check_timeouts,
+    lost_values,
+    make_plan,
+    raise_together,
+)
 from tauro.pipeline._scheduler import Listener, Scheduler
 from tauro.pipeline._workspace import Datasets, Workspace, split_outputs
 
@@ -45,8 +53,10 @@ __all__ = [
     "check_process_boundary",
     "check_timeouts",
     "detect_ml",
+    "lost_values",
     "make_plan",
     "ml_word",
+    "raise_together",
     "select_nodes",
     "split_outputs",
 ]

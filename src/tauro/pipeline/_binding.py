@@ -32,6 +32,7 @@ class SourceKind(enum.Enum):
     DATE = "date"
     PARAMETER = "parameter"
     ALL_PARAMETERS = "params"
+    HYPERPARAMETERS = "hyperparams"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,8 @@ def _find(
         return Bound(name, SourceKind.PARAMETER, name, positional=positional)
     if name == "params":
         return Bound(name, SourceKind.ALL_PARAMETERS, name, positional=positional)
+    if name == "hyperparams" and node.hyperparams:
+        return Bound(name, SourceKind.HYPERPARAMETERS, name, positional=positional)
     return None
 
 
@@ -203,7 +206,7 @@ def _check_inputs(node: Node, parameters: tuple[inspect.Parameter, ...]) -> None
 
 
 def _is_given(name: str, node: Node, available: Available) -> bool:
-    return name in node.params or name in available.params
+    return name in node.params or name in node.hyperparams or name in available.params
 
 
 def _check_dates(node: Node, available: Available) -> None:
@@ -222,7 +225,7 @@ def _missing_date(node: Node, missing: list[str]) -> PlanningError:
 
 def _unbound(node: Node, parameter: inspect.Parameter, available: Available) -> PlanningError:
     name = parameter.name
-    given = {**node.params, **available.params}
+    given = node.parameters(available.params)
     at_hand = [
         f"inputs {join_names(node.inputs)}",
         f"upstream nodes {join_names(node.dependencies)}",

@@ -19,7 +19,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ML_KEYS = frozenset({"ml", "mlops", "hyperparams", "hyperparameters", "metrics"})
+ML_KEYS = frozenset({"ml", "mlops", "config.mlops", "hyperparams", "metrics"})
 
 _ALWAYS = _words(
     "ml mlops automl xgboost xgb lightgbm lgbm catboost sklearn scikit pytorch tensorflow keras "

@@ -45,15 +45,19 @@ class Node:
         function: The callable, or ``"module.attribute"``, imported when the node is bound.
         inputs: Parameter to the dataset, or the node, whose value it gets.
         outputs: Datasets that the returned value is saved to, in order.
+        output_keys: Key of a returned mapping to the dataset its value is saved to; empty where
+            the outputs are taken by position.
         dependencies: Nodes that must finish first; their values may be bound by name.
         params: Values for parameters of the same name, and for one called ``params``.
+        hyperparams: Parameters of a model: bound like ``params``, and as a whole to a parameter
+            called ``hyperparams``.
         retry: What happens after a failure.
         timeout: Seconds after which a try is ended; None is no limit.
         tags: Labels by which nodes are selected.
         type: The kind the user gave, such as ``ml_training``.
         requires_dates: Whether the node cannot run without a start and an end date.
         description: For people.
-        location: Where it was written, ``file:line``, for errors.
+        location: Where it was written, printed as ``file:line`` in errors.
         hints: Keys of its configuration that speak of ML (``ml``, ``mlops``, ``hyperparams``, …).
     """
 
@@ -61,16 +65,22 @@ class Node:
     function: Function
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
+    output_keys: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    hyperparams: Mapping[str, Any] = field(default_factory=dict)
     retry: RetryPolicy = RetryPolicy()
     timeout: float | None = None
     tags: frozenset[str] = frozenset()
     type: str = ""
     requires_dates: bool = False
     description: str = ""
-    location: str = ""
+    location: object = ""
     hints: frozenset[str] = frozenset()
+
+    def parameters(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """Return its parameters: hyperparameters, then its own, then those of the run."""
+        return {**self.hyperparams, **self.params, **run}
 
     @property
     def function_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,7 @@ def make_plan(
     selected -= chosen.finished
     order = tuple(name for name in graph.nodes if name in selected)
     available = Available(datasets=known, nodes=graph.nodes, params=params or {}, dates=dates)
-    bindings = {name: bind_node(graph.nodes[name], available) for name in order}
+    bindings = _bind_all([graph.nodes[name] for name in order], available)
     for binding in bindings.values():
         _check_left_out(binding, selected, graph, memory, reusable)
     return Plan(
@@ -114,6 +114,65 @@ def make_plan(
         bindings=bindings,
         memory=memory,
     )
+
+
+def _bind_all(nodes: Iterable[Node], available: Available) -> dict[str, Binding]:
+    """Bind every node; the mistakes of all of them come in one error."""
+    bindings: dict[str, Binding] = {}
+    mistakes: list[PlanningError] = []
+    for node in nodes:
+        try:
+            bindings[node.name] = bind_node(node, available)
+        except PlanningError as error:
+            mistakes.append(error)
+    raise_together(mistakes)
+    return bindings
+
+
+def raise_together(mistakes: Sequence[PlanningError]) -> None:
+    """Raise one error for all mistakes; return where there are none.
+
+    Raises:
+        PlanningError: There is at least one.
+    """
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    if mistakes:
+        listed = "\n".join(f"{number}. {error}" for number, error in enumerate(mistakes, 1))
+        raise PlanningError(f"{len(mistakes)} mistakes:\n{listed}") from mistakes[0]
+
+
+def lost_values(plan: Plan, finished: Collection[str], kept: Collection[str] = ()) -> set[str]:
+    """Return the finished nodes that must run again for the others to get their inputs.
+
+    Args:
+        plan: What was to run.
+        finished: The nodes that need not run again for their own sake.
+        kept: Nodes whose returned values are at hand.
+    """
+    again: set[str] = set()
+    waiting = [name for name in plan.order if name not in finished]
+    while waiting:
+        binding = plan.bindings.get(waiting.pop())
+        for item in binding.bound if binding is not None else ():
+            producer = _memory_producer(item, plan.graph, plan.memory)
+            if producer in finished and producer not in again and not _is_kept(item, kept):
+                again.add(producer)
+                waiting.append(producer)
+    return again
+
+
+def _memory_producer(item: Bound, graph: Graph, memory: Collection[str]) -> str:
+    """Return the node that must have run in this process for a value to be there, or nothing."""
+    if item.kind is SourceKind.NODE:
+        return item.key
+    if item.kind is SourceKind.DATASET and item.key in memory:
+        return graph.producers.get(item.key, "")
+    return ""
+
+
+def _is_kept(item: Bound, kept: Collection[str]) -> bool:
+    return item.kind is SourceKind.NODE and item.key in kept
 
 
 def check_process_boundary(plan: Plan) -> None:
@@ -129,7 +188,7 @@ def check_process_boundary(plan: Plan) -> None:
         (item.key, name)
         for name, binding in plan.bindings.items()
         for item in binding.bound
-        if _from_memory(item, plan.memory)
+        if _memory_producer(item, plan.graph, plan.memory)
     ]
     if crossing:
         pairs = ", ".join(f"{source!r} -> {name!r}" for source, name in crossing[:6])
@@ -156,10 +215,6 @@ def check_timeouts(plan: Plan, executor: str) -> None:
         )
 
 
-def _from_memory(item: Bound, memory: Collection[str]) -> bool:
-    return item.kind is SourceKind.NODE or (item.kind is SourceKind.DATASET and item.key in memory)
-
-
 def _check_outputs(graph: Graph, datasets: Collection[str]) -> None:
     for dataset, producer in graph.producers.items():
         if dataset not in datasets and dataset not in graph.readers:
@@ -180,10 +235,8 @@ def _check_left_out(
 ) -> None:
     """Refuse a selection that leaves out the only source of a value."""
     for item in binding.bound:
-        if not _from_memory(item, memory):
-            continue
-        producer = item.key if item.kind is SourceKind.NODE else graph.producers.get(item.key)
-        if producer is None or producer in selected or producer in reusable:
+        producer = _memory_producer(item, graph, memory)
+        if not producer or producer in selected or _is_kept(item, reusable):
             continue
         raise PlanningError(
             f"Node {binding.node.where} needs {item.key!r}, which only node {producer!r} gives "

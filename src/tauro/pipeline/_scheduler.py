@@ -18,8 +18,8 @@ from tauro.pipeline._plan import Plan
 Submit = Callable[[Node], "Future[NodeReturn]"]
 """Starts one try of a node and returns its future."""
 
-Terminate = Callable[["Future[NodeReturn]"], None]
-"""Ends a running try; its future then fails."""
+Terminate = Callable[[Node], None]
+"""Ends the running try of a node; its future then fails."""
 
 
 class Listener(Protocol):
@@ -151,12 +151,12 @@ class Scheduler:
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
-        for future, started in self._running.items():
+        for started in self._running.values():
             limit = started.node.timeout
             if limit is not None and not started.timed_out and now >= started.started + limit:
                 started.timed_out = True
                 if self.terminate is not None:
-                    self.terminate(future)
+                    self.terminate(started.node)
 
     def _failed(self, started: _Try, error: BaseException) -> None:
         node, policy = started.node, started.node.retry
@@ -215,9 +215,9 @@ class Scheduler:
         self._delayed.clear()
 
     def _abandon(self) -> None:
-        for future, started in list(self._running.items()):
+        for started in self._running.values():
             if self.terminate is not None:
-                self.terminate(future)
+                self.terminate(started.node)
             self._finish(self._result(started, NodeStatus.INTERRUPTED))
         self._running.clear()
 

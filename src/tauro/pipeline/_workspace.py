@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from tauro.errors import NodeExecutionError, TauroError
 from tauro.pipeline._binding import Binding, Bound, SourceKind
 from tauro.pipeline._hints import Service
-from tauro.pipeline._models import Node
+from tauro.pipeline._models import Node, join_names
 
 
 class Datasets(Protocol):
@@ -78,9 +78,11 @@ class Workspace:
             case SourceKind.DATE:
                 return self.dates[item.key]
             case SourceKind.PARAMETER:
-                return {**node.params, **self.params}[item.key]
+                return node.parameters(self.params)[item.key]
             case SourceKind.ALL_PARAMETERS:
-                return {**node.params, **self.params}
+                return node.parameters(self.params)
+            case SourceKind.HYPERPARAMETERS:
+                return {key: node.parameters(self.params)[key] for key in node.hyperparams}
 
     def _load(self, name: str) -> Any:
         return self._held[name] if name in self._held else self.datasets.load(name)
@@ -100,6 +102,8 @@ def split_outputs(node: Node, value: Any) -> dict[str, Any]:
         NodeExecutionError: The node declares several outputs and did not return as many values.
     """
     names = node.outputs
+    if node.output_keys:
+        return _by_key(node, value)
     if len(names) <= 1:
         return dict.fromkeys(names, value)
     if isinstance(value, Mapping) and set(names) <= set(value):
@@ -111,6 +115,19 @@ def split_outputs(node: Node, value: Any) -> dict[str, Any]:
         f"Node {node.where} declares {len(names)} outputs ({', '.join(names)}) and returned {got}.",
         suggestions=["Return a tuple in that order, or a mapping with those keys."],
     )
+
+
+def _by_key(node: Node, value: Any) -> dict[str, Any]:
+    keys = list(value) if isinstance(value, Mapping) else []
+    missing = [key for key in node.output_keys if key not in keys]
+    if missing:
+        got = f"the keys {join_names(keys)}" if isinstance(value, Mapping) else type(value).__name__
+        raise NodeExecutionError(
+            f"Node {node.where} declares the outputs {join_names(node.output_keys)} and "
+            f"returned {got}.",
+            suggestions=[f"Return a mapping that has {join_names(missing)} too."],
+        )
+    return {dataset: value[key] for key, dataset in node.output_keys.items()}
 
 
 def node_error(

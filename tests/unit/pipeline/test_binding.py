@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -177,7 +177,7 @@ def test_a_builtin_that_hides_its_parameters_is_refused() -> None:
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
 
@@ -186,7 +186,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    yield write  # type: ignore[misc]
+    yield write
     for name in set(sys.modules) - before:
         del sys.modules[name]
 
@@ -195,7 +195,9 @@ Write = Callable[[str, str], None]
 
 
 def test_a_reference_is_imported(module: Write) -> None:
-    module("pack_a.steps", "def go(): return 7\nclass K:\n    @staticmethod\n    def run(): return 8")
+    module(
+        "pack_a.steps", "def go(): return 7\nclass K:\n    @staticmethod\n    def run(): return 8"
+    )
     assert bind_node(node("pack_a.steps.go"), Available()).call(lambda item: None) == 7
     assert bind_node(node("pack_a.steps:go"), Available()).call(lambda item: None) == 7
     assert bind_node(node("pack_a.steps.K.run"), Available()).call(lambda item: None) == 8
@@ -320,5 +322,4 @@ def test_a_partial_and_a_wrapped_function_keep_their_hints(module: Write) -> Non
     for name, params in (("go", {"n": 3}), ("fixed", {})):
         binding = bind_node(node(f"wrapped.{name}", params=params), Available())
         assert binding.services == {Service.TRACKER}
-        values = {"tracker": "t", "n": 3}
-        assert binding.call(lambda item, v=values: v[item.parameter]) == ("t", 3)
+        assert binding.call(lambda item: {"tracker": "t", "n": 3}[item.parameter]) == ("t", 3)

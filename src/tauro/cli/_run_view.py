@@ -1,0 +1,135 @@
+"""What ``tauro run`` shows: lines as the work proceeds, and a live line on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from tauro.cli._output import Output
+from tauro.pipeline import Node, NodeResult, NodeStatus, Plan
+from tauro.project import RunListener, RunResult
+
+_WIDTH = 38
+
+
+class RunView(RunListener):
+    """Prints what happens in a run.
+
+    Args:
+        output: Where to.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._update: Callable[[str, int], None] = lambda running, done: None
+        self._running: list[str] = []
+        self._done = 0
+
+    def step(self, text: str) -> None:
+        """Print a line for a step that is done."""
+        self._output.line(f"✓ {text}")
+
+    def plan(self, plan: Plan) -> None:
+        """Print what would run, as a document with ``--json``."""
+        rows = [
+            {
+                "node": node.name,
+                "function": node.function_name,
+                "reads": sorted(set(node.inputs.values())),
+                "writes": list(node.outputs),
+                "waits_for": sorted(plan.waits[node.name]),
+                "ml": plan.detect(node.name).is_ml,
+            }
+            for node in plan.nodes
+        ]
+        document = {"pipeline": plan.pipeline.name, "valid": True, "nodes": rows}
+        self._output.result(document, lambda: self._output.table(rows))
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the live line on a terminal while the body runs; send prints where they belong.
+
+        With ``--json`` what nodes print goes to standard error, so that standard output stays one
+        document.
+        """
+        with _prints(self._output), _live(self):
+            yield
+
+    # The listener of the run
+
+    def run_started(self, run_id: str, plan: Plan) -> None:
+        """Print that the run begins."""
+        del run_id, plan
+        self.step("Validating pipeline...")
+        self.step("Starting execution...")
+
+    def node_started(self, node: Node, position: int, total: int, attempt: int) -> None:
+        """Print a node's line, before what the node prints."""
+        self._running.append(node.name)
+        self._update(", ".join(self._running), self._done)
+        if attempt == 1:
+            self.step(f"{f'{node.name} '.ljust(_WIDTH, '.')} [{position}/{total}]")
+
+    def node_retried(self, node: Node, attempt: int, error: BaseException, pause: float) -> None:
+        """Print that a node is tried again."""
+        self._running.remove(node.name)
+        message = getattr(error, "message", str(error)).splitlines()[0]
+        tries = f"{attempt + 1} of {node.retry.retries + 1}"
+        self._output.line(f"↻ {message}\n  Try {tries} of {node.name} in {duration_text(pause)}")
+
+    def node_finished(self, result: NodeResult) -> None:
+        """Print a line for a node that did not succeed."""
+        if result.name in self._running:
+            self._running.remove(result.name)
+        if result.status is NodeStatus.REUSED:
+            self.step(f"{result.name} {result.reason}")
+            return
+        self._done += 1
+        self._update(", ".join(self._running), self._done)
+        if result.status is NodeStatus.SKIPPED:
+            self._output.line(f"- {result.name} skipped: {result.reason}")
+        elif result.status in (NodeStatus.FAILED, NodeStatus.INTERRUPTED):
+            self._output.line(
+                f"✗ {result.name} {result.status} after {duration_text(result.duration)}"
+            )
+
+    def run_finished(self, result: RunResult) -> None:
+        """Print nothing: the command says how the run ended."""
+        del result
+
+    def follow(self, update: Callable[[str, int], None]) -> None:
+        """Call ``update`` with the running nodes and how many ended, whenever that changes."""
+        self._update = update
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people: ``0.3 seconds``, ``45 seconds``, ``2 minutes 5 seconds``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} seconds"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    parts = [(hours, "hour"), (minutes, "minute"), (rest, "second")]
+    return " ".join(f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n)
+
+
+def _prints(output: Output) -> AbstractContextManager[Any]:
+    return contextlib.redirect_stdout(sys.stderr) if output.json else contextlib.nullcontext()
+
+
+@contextmanager
+def _live(view: RunView) -> Iterator[None]:
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), Elapsed())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        view.follow(lambda text, done: bar.update(task, description=text, completed=done))
+        yield

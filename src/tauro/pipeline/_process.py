@@ -1,0 +1,207 @@
+"""An executor of worker processes whose running calls can be ended.
+
+``concurrent.futures.ProcessPoolExecutor`` cannot end one call: its pool breaks when a worker dies.
+Here each worker is a Python process of its own session, so a call that takes too long is ended with
+all that it started, and the next call gets a new worker. A worker is started with ``-m``, not
+forked: locks and threads of this process do not reach it, and a script without
+``if __name__ == "__main__"`` is not run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any, Final, ParamSpec, TypeVar
+
+from tauro.errors import PipelineError, PlanningError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+GRACE: Final = 2.0
+"""Seconds between the signal that asks a worker to end and the one that ends it."""
+
+
+class WorkerDiedError(PipelineError):
+    """A worker process ended while it ran a call: it was killed, crashed, or ran out of memory."""
+
+
+@dataclass(slots=True)
+class _Task:
+    future: Future[Any]
+    payload: bytes
+    ended: bool = field(default=False)
+
+
+class ProcessExecutor(Executor):
+    """Run calls in worker processes.
+
+    Functions, arguments and results are pickled, so a function is one that can be imported. A
+    worker has this process's import path, environment and working directory, and ends when this
+    process does.
+
+    Args:
+        max_workers: How many calls run at once; a worker is started when a call needs it.
+    """
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        if sys.platform == "win32":
+            raise PlanningError(
+                "The processes executor needs POSIX.", suggestions=["Use --executor threads."]
+            )
+        self._limit = max_workers or os.cpu_count() or 1
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._running: dict[Future[Any], _Worker] = {}
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Hand a call to a worker."""
+        task = _Task(Future(), pickle.dumps((fn, args, kwargs)))
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("This executor has been shut down.")
+            self._tasks.put(task)
+            if self._idle > 0:
+                self._idle -= 1
+            elif len(self._threads) < self._limit:
+                thread = threading.Thread(target=self._serve, name="tauro-worker", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+        return task.future
+
+    def terminate(self, future: Future[Any]) -> None:
+        """End the worker that runs a call; the call's future fails. Otherwise cancel the call."""
+        if future.cancel():
+            return
+        with self._lock:
+            worker = self._running.get(future)
+        if worker is not None:
+            worker.end()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let workers finish what they were given, then end them."""
+        with self._lock:
+            self._closed = True
+            if cancel_futures:
+                with contextlib.suppress(queue.Empty):
+                    while (task := self._tasks.get_nowait()) is not None:
+                        task.future.cancel()
+            for _ in self._threads:
+                self._tasks.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def _serve(self) -> None:
+        """Feed one worker, replaced whenever it dies, until the executor is shut down."""
+        worker: _Worker | None = None
+        try:
+            while (task := self._tasks.get()) is not None:
+                if task.future.set_running_or_notify_cancel():
+                    if worker is None or worker.is_dead:
+                        worker = _Worker()
+                    self._run(worker, task)
+                with self._lock:
+                    self._idle += 1
+        finally:
+            if worker is not None:
+                worker.close()
+
+    def _run(self, worker: _Worker, task: _Task) -> None:
+        with self._lock:
+            self._running[task.future] = worker
+        try:
+            succeeded, value = worker.call(task.payload)
+        except Exception as error:  # noqa: BLE001 - a future carries whatever went wrong
+            succeeded, value = False, error
+        with self._lock:
+            del self._running[task.future]
+        if succeeded:
+            task.future.set_result(value)
+        else:
+            task.future.set_exception(value)
+
+
+class _Worker:
+    """One worker process and the socket to it."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tauro.pipeline._worker", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=_stdout(),
+                start_new_session=True,
+            )
+        self._connection = Connection(ours.detach())
+        self.is_dead = False
+
+    def call(self, payload: bytes) -> tuple[bool, Any]:
+        """Run one call; return whether it succeeded and its value, or its exception."""
+        try:
+            self._connection.send(sys.path)
+            self._connection.send_bytes(payload)
+            succeeded, data = self._connection.recv()
+        except (EOFError, OSError) as error:
+            self.close()
+            raise self._death() from error
+        return succeeded, pickle.loads(data)  # noqa: S301 - from our own worker
+
+    def end(self) -> None:
+        """Ask the worker, and all it started, to end; insist after a while."""
+        self._signal(signal.SIGTERM)
+        timer = threading.Timer(GRACE, self._signal, [signal.SIGKILL])
+        timer.daemon = True
+        timer.start()
+
+    def close(self) -> None:
+        """Let the worker end, and wait until it has."""
+        self.is_dead = True
+        self._connection.close()  # the worker ends when it reads the end of the stream
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _death(self) -> WorkerDiedError:
+        code = self._process.returncode
+        how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"({code})"
+        return WorkerDiedError(
+            f"The worker process ended {how} while it ran the node.",
+            context={"exit_code": code},
+            suggestions=["If nobody killed it, look for a crash or a lack of memory."]
+            if code != -signal.SIGTERM
+            else (),
+        )
+
+
+def _stdout() -> int | None:
+    """Return where a worker prints: where this process prints, also while that is redirected."""
+    if sys.stdout is sys.__stdout__:
+        return None
+    try:
+        return sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None

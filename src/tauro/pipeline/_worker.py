@@ -1,0 +1,69 @@
+"""The program of a worker process: calls come in by a socket, results go back by it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+def main(descriptor: int) -> None:
+    """Run the calls that come in until the other side closes."""
+    connection = Connection(descriptor)
+    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    busy = threading.Event()
+    threading.Thread(target=_receive, args=(connection, calls, busy), daemon=True).start()
+    while True:
+        payload = calls.get()
+        answer = _answer(payload)
+        busy.clear()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        connection.send(answer)
+
+
+def _receive(
+    connection: Connection[Any, Any], calls: queue.SimpleQueue[bytes], busy: threading.Event
+) -> None:
+    """Take in calls, also while one runs, so that the end of the other side is noticed at once."""
+    try:
+        while True:
+            path = connection.recv()
+            payload = connection.recv_bytes()
+            if path != sys.path:
+                sys.path[:] = path
+            busy.set()
+            calls.put(payload)
+    except (EOFError, OSError):
+        # Nobody waits for an answer any more. A call may be in the middle of anything, so nothing
+        # but the end of the process, and of those it started, is sure to end it.
+        if busy.is_set():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(0)
+
+
+def _answer(payload: bytes) -> tuple[bool, bytes]:
+    try:
+        function, args, kwargs = pickle.loads(payload)  # noqa: S301 - from the process that started us
+        return True, pickle.dumps(function(*args, **kwargs))
+    except Exception as error:  # noqa: BLE001 - the caller gets whatever the call raised
+        return False, _portable(error)
+
+
+def _portable(error: Exception) -> bytes:
+    """Return an exception in a form that the other side can read."""
+    try:
+        data = pickle.dumps(error)
+        pickle.loads(data)  # noqa: S301 - some exceptions can be written and not be read
+    except Exception:  # noqa: BLE001 - an exception of the user's class may do anything here
+        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+    return data
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

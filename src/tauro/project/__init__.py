@@ -1,0 +1,18 @@
+"""A project on disk: its pipelines planned, run and recorded."""
+
+from tauro.project._executor import BaseExecutor, PipelineExecutor
+from tauro.project._listeners import RunListener
+from tauro.project._open import open_project
+from tauro.project._options import RunOptions, RunResult
+from tauro.project._records import RunHistory, RunRecord
+
+__all__ = [
+    "BaseExecutor",
+    "PipelineExecutor",
+    "RunHistory",
+    "RunListener",
+    "RunOptions",
+    "RunRecord",
+    "RunResult",
+    "open_project",
+]

@@ -1,0 +1,83 @@
+"""A node as it travels to an executor, and the one function that runs it wherever it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tauro.catalog import Catalog
+from tauro.pipeline import Binding, NodeReturn, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """A node to run, by name: never its data.
+
+    Attributes:
+        project: The descriptor of the project, or the folder it lies in.
+        env: The environment.
+        pipeline: The pipeline.
+        node: The node.
+        run_id: The run it is part of, whose record holds its parameters and dates.
+    """
+
+    project: str
+    env: str
+    pipeline: str
+    node: str
+    run_id: str
+
+
+@dataclass(slots=True)
+class NodeRunner:
+    """What a process needs to run nodes of one run.
+
+    Attributes:
+        bindings: Node to its function and sources.
+        workspace: Where nodes find inputs and leave outputs.
+        catalog: The datasets of the run.
+    """
+
+    bindings: Mapping[str, Binding]
+    workspace: Workspace
+    catalog: Catalog
+
+    def run(self, name: str) -> NodeReturn:
+        """Run a node.
+
+        Raises:
+            NodeExecutionError: It failed.
+        """
+        return NodeReturn(self.workspace.execute(self.bindings[name]))
+
+
+_live: dict[str, NodeRunner] = {}
+"""Runs that go on in this process."""
+
+
+def enter(run_id: str, runner: NodeRunner) -> None:
+    """Make a run's memory known to the nodes that run in this process."""
+    _live[run_id] = runner
+
+
+def leave(run_id: str) -> None:
+    """Forget a run."""
+    del _live[run_id]
+
+
+def run_node(spec: NodeSpec) -> NodeReturn:
+    """Run a node in this process, be it that of the run, a worker, or one on another machine.
+
+    In the process of the run the node shares its memory. Elsewhere the project is loaded from its
+    files, and a returned value goes back only if it can be pickled and is small.
+
+    Raises:
+        NodeExecutionError: The node failed.
+        ConfigError: The project cannot be loaded here.
+    """
+    runner = _live.get(spec.run_id)
+    if runner is not None:
+        return runner.run(spec.node)
+    from tauro.project._remote import load_runner
+
+    return load_runner(spec).run(spec.node)

@@ -1,0 +1,30 @@
+"""From a folder on disk to an executor."""
+
+from __future__ import annotations
+
+from tauro.config import AppConfigManager, ContextLoader
+from tauro.project._executor import PipelineExecutor
+from tauro.types import StrPath
+
+
+def open_project(
+    path: StrPath = ".",
+    env: str = "base",
+    *,
+    store: str | None = None,
+    tenant_id: str | None = None,
+) -> PipelineExecutor:
+    """Return the executor of a project in one of its environments.
+
+    Args:
+        path: The descriptor, or the folder it lies in.
+        env: The environment.
+        store: Location of the store, above what the project and the environment say.
+        tenant_id: The tenant whose part of the store is used.
+
+    Raises:
+        ConfigError: The files have mistakes; all of them are named, with file, line and column.
+    """
+    paths = AppConfigManager(path).get_env_config(env)
+    context = ContextLoader().load_from_paths(paths, env)
+    return PipelineExecutor(context, store=store, tenant_id=tenant_id)

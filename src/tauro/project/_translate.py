@@ -1,0 +1,73 @@
+"""From what the files of a project say to what the pipeline package runs."""
+
+from __future__ import annotations
+
+from tauro._internal._close import did_you_mean
+from tauro.config import Context, NodeConfig, PipelineConfig
+from tauro.errors import ConfigError
+from tauro.pipeline import Node, Pipeline, RetryPolicy
+
+
+def pipeline_of(context: Context, name: str) -> Pipeline:
+    """Return a pipeline of a project.
+
+    Raises:
+        ConfigError: There is no pipeline of this name, or it names a node that is not configured.
+    """
+    config = find_pipeline(context, name)
+    return Pipeline(
+        name=name,
+        nodes=tuple(_node(context, config, node) for node in config.nodes),
+        description=config.description,
+    )
+
+
+def find_pipeline(context: Context, name: str) -> PipelineConfig:
+    """Return the configuration of a pipeline.
+
+    Raises:
+        ConfigError: There is no pipeline of this name.
+    """
+    found = context.pipelines.get(name)
+    if found is None:
+        raise ConfigError(
+            f"There is no pipeline {name!r} in environment {context.env!r}.",
+            suggestions=did_you_mean(name, context.pipelines)
+            or [f"Pipelines: {', '.join(sorted(context.pipelines)) or 'none'}."],
+        )
+    return found
+
+
+def _node(context: Context, pipeline: PipelineConfig, name: str) -> Node:
+    config = context.nodes.get(name)
+    if config is None:
+        raise ConfigError(
+            f"Pipeline {pipeline.name!r} ({pipeline.location}) has the node {name!r}, which is "
+            "not in the nodes configuration.",
+            suggestions=did_you_mean(name, context.nodes) or ["Describe it there."],
+        )
+    return node_from_config(config, pipeline)
+
+
+def node_from_config(config: NodeConfig, pipeline: PipelineConfig) -> Node:
+    """Return the node of a configuration, within its pipeline."""
+    return Node(
+        name=config.name,
+        function=config.function,
+        inputs=config.inputs,
+        outputs=config.outputs,
+        output_keys=config.output_keys,
+        dependencies=config.dependencies,
+        params={**pipeline.params, **config.params},
+        hyperparams=config.hyperparams,
+        retry=RetryPolicy(
+            retries=config.retries, delay=config.retry_delay, backoff=config.retry_backoff
+        ),
+        timeout=config.timeout,
+        tags=frozenset(config.tags),
+        type=config.type,
+        requires_dates=config.requires_dates or pipeline.requires_dates,
+        description=config.description,
+        location=str(config.location),
+        hints=frozenset(config.ml_keys),
+    )
