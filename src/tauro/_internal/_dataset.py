@@ -27,7 +27,7 @@ SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The formats that come with Tauro and the file suffixes by which a path alone names them."""
 
-ENGINES: Final = ("pandas", "polars", "pyarrow", "spark")
+ENGINES: Final = ("pandas", "polars", "pyarrow", "spark", "python")
 WRITE_MODES: Final = ("overwrite", "append", "error", "ignore")
 COLUMN_TYPES: Final = ("integer", "float", "string", "boolean", "datetime", "binary", "any")
 COLUMN_TYPE_ALIASES: Final[Mapping[str, str]] = {

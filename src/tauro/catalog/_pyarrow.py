@@ -1,0 +1,107 @@
+"""Tables of Arrow."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from tauro._internal import _optional
+from tauro._internal._dataset import DatasetSpec
+from tauro.catalog._engine import READ_ERRORS, Job
+
+
+class PyarrowEngine:
+    """Reads and writes by Arrow's own functions; Excel files by way of pandas."""
+
+    name: Final = "pyarrow"
+    errors = (*READ_ERRORS, pa.ArrowException)
+
+    def require(self, spec: DatasetSpec) -> None:
+        """Check that the reader of Excel files is there; Arrow takes the other formats."""
+        if spec.format == "excel":
+            _optional.load("openpyxl", extra="excel", purpose="Reading and writing Excel files")
+
+    def owns(self, data: Any) -> bool:
+        """Tell whether ``data`` is a table."""
+        return isinstance(data, pa.Table)
+
+    def read(self, job: Job) -> pa.Table:
+        """Return the table of one file."""
+        options = dict(job.spec.load_options)
+        if job.spec.format == "parquet":
+            return pa.parquet.read_table(job.source, **{"partitioning": None, **options})
+        if job.spec.format == "json":
+            return pa.json.read_json(job.source, **options)
+        if job.spec.format == "excel":
+            import pandas as pd
+
+            return pa.Table.from_pandas(pd.read_excel(job.source, **options), preserve_index=False)
+        defaults = {
+            "parse_options": pa.csv.ParseOptions(delimiter=job.separator),
+            "convert_options": pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(job.texts, pa.string())
+            ),
+        }
+        return pa.csv.read_csv(job.source, **{**defaults, **options})
+
+    def write(self, frame: pa.Table, job: Job) -> None:
+        """Write a table to one file."""
+        options = dict(job.spec.save_options)
+        if job.spec.format == "parquet":
+            pa.parquet.write_table(frame, job.source, **options)
+        elif job.spec.format == "excel":
+            frame.to_pandas().to_excel(job.source, **{"index": False, **options})
+        elif job.spec.format == "json":
+            # Arrow reads JSON and does not write it.
+            frame.to_pandas().to_json(
+                job.source, **{"orient": "records", "lines": job.is_lines, **options}
+            )
+        else:
+            settled = {
+                "write_options": pa.csv.WriteOptions(
+                    include_header=job.header, delimiter=job.separator
+                ),
+                **options,
+            }
+            opener = gzip.open if job.is_gzip else open
+            with opener(job.source, "wb") as file:
+                pa.csv.write_csv(frame, file, **settled)
+
+    def concat(self, frames: Sequence[pa.Table]) -> pa.Table:
+        """Return the rows of several tables as one."""
+        return pa.concat_tables(frames, promote_options="permissive")
+
+    def to_arrow(self, frame: pa.Table) -> pa.Table:
+        """Return the table itself."""
+        return frame
+
+    def from_arrow(self, table: pa.Table) -> pa.Table:
+        """Return the table itself."""
+        return table
+
+    def from_records(self, records: list[dict[str, Any]]) -> pa.Table:
+        """Return rows as a table."""
+        return pa.Table.from_pylist(records)
+
+    def columns(self, frame: pa.Table) -> list[str]:
+        """Return the names of the columns."""
+        names: list[str] = frame.column_names
+        return names
+
+    def select(self, frame: pa.Table, names: Sequence[str]) -> pa.Table:
+        """Return some columns in the order given."""
+        return frame.select(list(names))
+
+    def column(self, frame: pa.Table, name: str) -> Any:
+        """Return a column."""
+        return frame[name]
+
+    def with_column(self, frame: pa.Table, name: str, values: Any) -> pa.Table:
+        """Return the table with a column replaced."""
+        return frame.set_column(frame.column_names.index(name), name, values)

@@ -1,0 +1,115 @@
+"""Frames in files, by every engine: what is saved is what is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from tauro.catalog import Catalog, DatasetError, DatasetNotFoundError
+
+ROWS = [
+    {"name": "ann", "age": 31, "score": 1.5, "active": True},
+    {"name": "bob", "age": 47, "score": -2.0, "active": False},
+]
+MAKERS = {
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+    "pyarrow": pa.Table.from_pylist,
+    "python": list,
+}
+
+
+def rows_of(frame: Any) -> list[dict[str, Any]]:
+    if isinstance(frame, pd.DataFrame):
+        return frame.to_dict("records")  # type: ignore[return-value]
+    if isinstance(frame, pl.DataFrame):
+        return frame.to_dicts()
+    return frame.to_pylist() if isinstance(frame, pa.Table) else list(frame)
+
+
+TYPED = [
+    (engine, suffix)
+    for engine in ("pandas", "polars", "pyarrow")
+    for suffix in ("parquet", "csv", "tsv", "csv.gz", "json", "jsonl")
+] + [("python", "json"), ("python", "jsonl")]
+
+
+@pytest.mark.parametrize(("engine", "suffix"), TYPED)
+def test_what_is_saved_is_what_is_loaded(tmp_path: Path, engine: str, suffix: str) -> None:
+    spec = {"path": f"data/people.{suffix}", "engine": engine}
+    catalog = Catalog({}, {"people": spec}, root=tmp_path)
+    assert not catalog.exists("people")
+    catalog.save("people", MAKERS[engine](ROWS))
+    assert catalog.exists("people")
+    loaded = catalog.load("people")
+    assert type(loaded) is type(MAKERS[engine](ROWS))
+    assert rows_of(loaded) == ROWS
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [f"people.{suffix}"]
+
+
+def test_the_python_engine_reads_csv_by_its_schema(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("name,age,ok\nann,31,true\nbob,,false\n")
+    spec = {"path": "p.csv", "engine": "python"}
+    assert Catalog({"p": spec}, root=tmp_path).load("p")[0] == {
+        "name": "ann",
+        "age": "31",
+        "ok": "true",
+    }
+
+
+@pytest.mark.parametrize("given", ["pandas", "polars", "pyarrow", "python"])
+@pytest.mark.parametrize("engine", ["pandas", "polars", "pyarrow"])
+def test_a_frame_of_any_library_is_saved(tmp_path: Path, given: str, engine: str) -> None:
+    catalog = Catalog({}, {"x": {"path": "x.parquet", "engine": engine}}, root=tmp_path)
+    catalog.save("x", MAKERS[given](ROWS))
+    assert rows_of(catalog.load("x")) == ROWS
+
+
+@pytest.mark.parametrize("data", [None, 3, "text", {"a": 1}, object()])
+def test_what_is_no_frame_is_refused_by_name(tmp_path: Path, data: Any) -> None:
+    catalog = Catalog({}, {"x": {"path": "x.parquet"}}, root=tmp_path)
+    with pytest.raises(DatasetError, match=r"Dataset 'x' \(parquet\) takes a frame, got") as caught:
+        catalog.save("x", data)
+    assert "format: json" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "train.parquet").touch()
+    catalog = Catalog({"x": {"path": "tran.parquet"}}, root=tmp_path)
+    with pytest.raises(DatasetNotFoundError, match=r"Did you mean '.*train.parquet'"):
+        catalog.load("x")
+
+
+def test_an_unreadable_file_names_dataset_and_path(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_text("not parquet")
+    catalog = Catalog({"x": {"path": "x.parquet"}}, root=tmp_path)
+    with pytest.raises(
+        DatasetError, match=r"Dataset 'x' cannot be loaded from .*x.parquet"
+    ) as caught:
+        catalog.load("x")
+    assert caught.value.__cause__ is not None
+
+
+def test_an_unknown_option_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    spec = {"path": "x.csv", "load_options": {"seperator": ";"}}
+    with pytest.raises(DatasetError, match="Options passed on: seperator"):
+        Catalog({"x": spec}, root=tmp_path).load("x")
+
+
+def test_an_unknown_name_is_an_error_with_the_nearest(tmp_path: Path) -> None:
+    catalog = Catalog({"customers": {"path": "c.csv"}}, root=tmp_path)
+    with pytest.raises(DatasetError, match="Did you mean 'customers'"):
+        catalog.load("custmers")
+
+
+def test_options_are_passed_through(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a;b\n1;2\n3;4\n")
+    spec = {"path": "x.csv", "load_options": {"sep": ";", "nrows": 1}}
+    assert rows_of(Catalog({"x": spec}, root=tmp_path).load("x")) == [{"a": 1, "b": 2}]
