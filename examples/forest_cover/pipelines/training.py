@@ -92,7 +92,9 @@ def preprocess_forest_data(forest_cover_samples: pd.DataFrame, folder: str) -> S
     # To the microsecond: two runs in one second must not share a file.
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S_%fZ")
     path = Path(folder) / f"forest_cover_preprocessed_{stamp}.parquet"
-    replace_file(path, lambda file: samples.to_parquet(file, index=False))
+    # The same columns as in a capture, so that the two can be compared as they are.
+    columns = samples.drop(columns="sample_hash")
+    replace_file(path, lambda file: columns.to_parquet(file, index=False))
     dropped = len(table) - len(samples)
     print(f"Snapshot of {len(samples):,} samples ({dropped:,} dropped): {path.name}")
     return Snapshot(path, samples, dropped)
