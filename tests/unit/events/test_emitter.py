@@ -266,6 +266,7 @@ def _emit_in_child(emitter: EventEmitter, answer: Any) -> None:
     answer.send((emitter.drain(30), seen))
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_subscribes_and_gets_its_own_events(emitter: EventEmitter) -> None:
     """Also when the parent's locks were held at the moment of the fork."""
     context = multiprocessing.get_context("fork")

@@ -1,0 +1,284 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import multiprocessing
+import os
+import platform
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tauro._internal import _clock, _fs
+from tauro.errors import ValidationError
+from tauro.events import AuditLogger, FileAuditSink, Operation, acting_as, current_actor
+from tauro.testing._events import audit_record
+
+spawn = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> FileAuditSink:
+    return FileAuditSink(tmp_path / "audit")
+
+
+@pytest.fixture
+def audit(sink: FileAuditSink) -> AuditLogger:
+    return AuditLogger(sink)
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    yield
+    _fs.set_fault_hook(None)
+    _clock.set_source(None)
+
+
+def test_a_record_says_who_what_when_where_and_how_it_ended(audit: AuditLogger) -> None:
+    _clock.set_source(lambda: 1_700_000_000_000_000_000)
+    audit.log("report.exported", subject="r1", details={"rows": 3})
+    [record] = audit.query()
+    assert record.actor == getpass.getuser()
+    assert (record.action, record.subject, record.outcome) == ("report.exported", "r1", "success")
+    assert record.timestamp == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert (record.host, record.pid, record.thread) == (platform.node(), os.getpid(), "MainThread")
+    assert record.details == {"rows": 3}
+
+
+def test_a_server_names_its_caller(audit: AuditLogger) -> None:
+    with acting_as("ada"):
+        assert current_actor() == "ada"
+        audit.log("x.y")
+    audit.log("x.y")
+    assert [record.actor for record in audit.query()] == ["ada", getpass.getuser()]
+    assert len(audit.query(actor="ada")) == 1
+
+
+def test_the_file_is_json_lines_that_any_tool_reads(audit: AuditLogger, tmp_path: Path) -> None:
+    audit.log_operation(Operation.MODEL_PROMOTE, {"name": "m", "version": 3, "stage": "Production"})
+    audit.log("x.y")
+    [file] = (tmp_path / "audit").iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines[0]["action"] == "model.promote"
+    assert lines[0]["subject"] == "m/3"
+    assert [line["sequence"] for line in lines] == [1, 2]
+
+
+def test_secrets_and_objects_are_not_kept(audit: AuditLogger, tmp_path: Path) -> None:
+    details = {
+        "name": "m",
+        "token": "dapi123",
+        "nested": {"password": "hunter2", "ok": [1, (2, {"api_key": "k"})]},
+        "url": "postgres://u:hunter2@h/db",
+        "model": object(),
+        "path": tmp_path,
+        "loss": float("nan"),
+        "when": datetime(2024, 1, 15, tzinfo=UTC),
+        "long": "a" * 10_000,
+        "deep": {"a": {"b": {"c": {"d": 1}}}},
+        "many": list(range(1000)),
+    }
+    audit.log("x.y", details=details, error=ValueError("postgres://u:hunter2@h/db is down"))
+    text = next((tmp_path / "audit").iterdir()).read_text()
+    assert "hunter2" not in text
+    assert "dapi123" not in text
+    assert len(text) < 3000
+    [record] = audit.query()
+    assert record.details["model"] == "<object>"
+    assert record.details["loss"] == "nan"
+    assert record.details["path"] == str(tmp_path)
+    assert record.details["nested"] == {"password": "***", "ok": [1, "<tuple>"]}
+    assert record.details["deep"] == {"a": {"b": "<dict>"}}
+    assert "10000 characters" in record.details["long"]
+    assert record.error.startswith("ValueError: postgres://u:***@h/db")
+
+
+@pytest.mark.parametrize(
+    ("data", "operation", "subject"),
+    [
+        ({"name": "m", "version": 3}, Operation.MODEL_PROMOTE, "m/3"),
+        ({"name": "m"}, Operation.MODEL_DELETE, "m"),
+        ({"run_id": "r", "name": "trial"}, Operation.RUN_START, "r"),
+        ({"run_id": "", "experiment_id": "e"}, Operation.EXPERIMENT_CREATE, "e"),
+        ({"name": "e"}, Operation.EXPERIMENT_CREATE, "e"),
+        ({"pipeline": "p"}, Operation.PIPELINE_RUN, "p"),
+        ({"deployment_id": "d", "model_id": "m"}, Operation.DEPLOYMENT_CREATE, "d"),
+        ({"other": 1}, Operation.MODEL_DELETE, ""),
+    ],
+)
+def test_the_subject_is_what_was_acted_on(
+    audit: AuditLogger, data: dict[str, Any], operation: Operation, subject: str
+) -> None:
+    audit.log_operation(operation, data)
+    assert audit.query()[0].subject == subject
+
+
+def test_queries_filter_by_everything_that_is_asked(audit: AuditLogger) -> None:
+    start = 1_700_000_000_000_000_000
+    for second, (action, subject, outcome) in enumerate(
+        [
+            (Operation.MODEL_REGISTER, "m/1", "success"),
+            (Operation.MODEL_PROMOTE, "m/1", "refused"),
+            (Operation.MODEL_PROMOTE, "n/1", "success"),
+            (Operation.RUN_DELETE, "r", "failure"),
+        ]
+    ):
+        moment = start + second * 1_000_000_000
+        _clock.set_source(partial(int, moment))
+        audit.log(action, subject=subject, outcome=outcome)  # type: ignore[arg-type]
+
+    def subjects(**wanted: Any) -> list[str]:
+        return [record.subject for record in audit.query(**wanted)]
+
+    began = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert subjects() == ["m/1", "m/1", "n/1", "r"]
+    assert subjects(action=Operation.MODEL_PROMOTE) == ["m/1", "n/1"]
+    assert subjects(action="model.*") == ["m/1", "m/1", "n/1"]
+    assert subjects(subject="m/*", outcome="refused") == ["m/1"]
+    assert subjects(since=began + timedelta(seconds=2)) == ["n/1", "r"]
+    assert subjects(until=(began + timedelta(seconds=2)).replace(tzinfo=None)) == ["m/1", "m/1"]
+    assert subjects(limit=1) == ["r"]
+    assert subjects(limit=0) == []
+    with pytest.raises(ValidationError, match="limit is -1"):
+        audit.query(limit=-1)
+
+
+def test_a_sink_that_fails_does_not_undo_the_operation(
+    audit: AuditLogger, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(operation: str, path: str) -> None:
+        if operation == "write":
+            raise OSError(28, "No space left on device", path)
+
+    audit.log("x.first")
+    _fs.set_fault_hook(full)
+    with caplog.at_level(logging.ERROR, "tauro.events"):
+        audit.log("x.lost")
+    assert audit.failures == 1
+    assert "x.lost" in caplog.text
+    _fs.set_fault_hook(None)
+    audit.log("x.after")
+    assert {record.action for record in audit.query()} == {"x.first", "x.after"}
+    assert isinstance(audit.sink, FileAuditSink)
+    assert audit.sink.verify() == []
+
+
+def test_a_short_write_is_completed(audit: AuditLogger, sink: FileAuditSink) -> None:
+    _fs.set_fault_hook(lambda operation, path: 7 if operation == "write" else None)
+    audit.log("x.y", details={"text": "a" * 300})
+    assert len(audit.query()) == 1
+    assert sink.verify() == []
+
+
+def _damaged(sink: FileAuditSink, folder: Path, change: Any) -> list[tuple[int, str]]:
+    for number in range(4):
+        sink.append(audit_record(number))
+    [file] = folder.iterdir()
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(change(lines)))
+    return [(damage.line, damage.reason) for damage in sink.verify()]
+
+
+def test_an_untouched_log_has_no_damage(sink: FileAuditSink, tmp_path: Path) -> None:
+    assert _damaged(sink, tmp_path / "audit", lambda lines: lines) == []
+
+
+def test_a_changed_record_is_noticed(sink: FileAuditSink, tmp_path: Path) -> None:
+    found = _damaged(
+        sink,
+        tmp_path / "audit",
+        lambda lines: [lines[0], lines[1].replace(b"ada", b"eve"), *lines[2:]],
+    )
+    assert found == [(3, "the record before this one was changed")]
+
+
+def test_a_removed_record_is_noticed(sink: FileAuditSink, tmp_path: Path) -> None:
+    found = _damaged(sink, tmp_path / "audit", lambda lines: [lines[0], *lines[2:]])
+    assert found == [(2, "record 2 is missing or out of place")]
+
+
+def test_a_line_that_is_no_record_is_noticed_and_left_out(
+    sink: FileAuditSink, tmp_path: Path
+) -> None:
+    found = _damaged(sink, tmp_path / "audit", lambda lines: [lines[0], b"garbage\n", *lines[1:]])
+    assert found[0] == (2, "the line is no audit record")
+    assert len(list(sink.records())) == 4
+
+
+def test_every_cut_of_the_file_reads_as_a_prefix(sink: FileAuditSink, tmp_path: Path) -> None:
+    for number in range(3):
+        sink.append(audit_record(number))
+    [file] = (tmp_path / "audit").iterdir()
+    whole = file.read_bytes()
+    expected = [audit_record(number).subject for number in range(3)]
+    second = whole.index(b"\n")
+    for cut in (*range(0, second, 40), *range(second - 2, len(whole), 7), len(whole) - 1):
+        file.write_bytes(whole[:cut])
+        got = [record.subject for record in sink.records()]
+        assert got == expected[: len(got)]
+        assert len(got) in (whole[:cut].count(b"\n"), whole[: cut + 1].count(b"\n"))
+
+
+def test_a_new_file_begins_when_one_is_full(tmp_path: Path) -> None:
+    sink = FileAuditSink(tmp_path, max_bytes=1000)
+    for number in range(10):
+        sink.append(audit_record(number))
+    sink.close()
+    assert len(list(tmp_path.iterdir())) > 1
+    assert [record.subject for record in sink.records()] == [f"m/{n}" for n in range(10)]
+    assert sink.verify() == []
+
+
+def _append_until_killed(folder: str, pipe: Connection) -> None:
+    sink = FileAuditSink(folder)
+    number = 0
+    while True:
+        sink.append(audit_record(number))
+        pipe.send(number)
+        number += 1
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    receive, send = spawn.Pipe(duplex=False)
+    child = spawn.Process(target=_append_until_killed, args=(str(tmp_path), send))
+    child.start()
+    send.close()
+    last = -1
+    while last < 50:
+        last = receive.recv()
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join(60)
+    try:
+        while True:
+            last = receive.recv()
+    except EOFError:
+        pass
+    sink = FileAuditSink(tmp_path)
+    subjects = [record.subject for record in sink.records()]
+    assert subjects[: last + 1] == [f"m/{number}" for number in range(last + 1)]
+    assert sink.verify() == []
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_writes_a_file_of_its_own(tmp_path: Path) -> None:
+    sink = FileAuditSink(tmp_path)
+    sink.append(audit_record(0))
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=lambda: sink.append(audit_record(1)))
+    child.start()
+    child.join(60)
+    sink.append(audit_record(2))
+    assert child.exitcode == 0
+    assert len(list(tmp_path.iterdir())) == 2
+    assert {record.subject for record in sink.records()} == {"m/0", "m/1", "m/2"}
+    assert sink.verify() == []
