@@ -20,7 +20,9 @@ from tauro.flavors._trust import Trust
 # pure functions of arrays. A forest's arrays are not bounds-checked by scikit-learn, so a forged
 # one can crash a process; it cannot choose code to run, and the recorded hash guards the file.
 _TRUSTED: Final = re.compile(
-    r"numpy\.(dtype|mean|median|max|min)"
+    r"numpy\.(dtype|mean|median|max|min|asarray)"
+    # What a FunctionTransformer takes to spell text in one way.
+    r"|numpy\.strings\.(lower|upper|capitalize|title|swapcase|strip|lstrip|rstrip|replace)"
     r"|scipy\.sparse\._(csr|csc|coo)\.[a-z]+_(matrix|array)"
     r"|scipy\.interpolate\._bsplines\.BSpline"
     r"|scipy\._lib\.array_api_compat\.numpy\._aliases\.asarray"
