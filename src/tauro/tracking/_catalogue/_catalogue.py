@@ -1,0 +1,282 @@
+"""The run catalogue: what lets searches see every run without opening a file each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from tauro.errors import LockTimeoutError, MLOpsError, TrackingValidationError
+from tauro.tracking._catalogue._documents import DocumentSource, LocalDocuments
+from tauro.tracking._catalogue._entry import EntryKind
+from tauro.tracking._catalogue._fields import experiment_fields
+from tauro.tracking._catalogue._layout import Layout
+from tauro.tracking._catalogue._loader import Loader
+from tauro.tracking._catalogue._page import RunPage
+from tauro.tracking._catalogue._publish import Publisher
+from tauro.tracking._catalogue._select import Sorter, passing
+from tauro.tracking._catalogue._token import decode_token, encode_token, query_digest
+from tauro.tracking._catalogue._view import View
+from tauro.tracking._catalogue._writer import JournalWriter, Recording
+from tauro.tracking._models import ExperimentRecord, RunRecord
+from tauro.tracking._query import (
+    EXPERIMENTS,
+    Field,
+    Kind,
+    OrderKey,
+    matches,
+    parse_field,
+    parse_filter,
+    parse_order,
+    sort_records,
+)
+
+if TYPE_CHECKING:
+    from tauro.types import StrPath
+
+_log = logging.getLogger(__name__)
+PUBLISH_SECONDS: Final = 30.0
+"""How long an active writer lets ``index.parquet`` stay behind."""
+_CLOSE_TIMEOUT: Final = 10.0
+_NEWEST_FIRST = (OrderKey(Field("attributes", "start_time", Kind.TIME), descending=True),)
+_PARENT = Field("attributes", "parent_run_id", Kind.TEXT)
+
+
+class RunCatalogue:
+    """Record changes of runs and experiments, and answer queries over them.
+
+    **Truth.** The documents are the truth; everything here can be deleted and comes back. A change
+    is recorded *before* its document is put in place, in a journal that only this process writes;
+    views for other programs (``index.parquet``) are published now and then.
+
+    **Freshness.** A query first reads the journals of all processes from where it left off, so it
+    sees every change whose ``with`` block has ended, in any process of this host, and never a
+    change whose document did not make it into place.
+
+    **Threads and processes.** All methods may be called from any thread; any number of processes
+    may use one store. A forked child goes on by itself.
+
+    **Errors.** Failures of the file system are ``OSError``.
+
+    Args:
+        root: The folder of the store, or of a tenant in it.
+        documents: Where documents are read; the store's own folders by default.
+    """
+
+    def __init__(
+        self,
+        root: StrPath,
+        *,
+        store_id: str = "",
+        cache_dir: StrPath | None = None,
+        documents: DocumentSource | None = None,
+    ) -> None:
+        layout = Layout(str(root))
+        self._writer = JournalWriter(layout)
+        self._loader = Loader(layout, documents or LocalDocuments(layout.root))
+        self._publisher = Publisher(layout, self._loader)
+        self._recorded = False
+        self._published_at = time.monotonic()
+
+    # Changes
+
+    def record(self, record: RunRecord, document: bytes) -> Recording:
+        """Journal a run's new state; put the document in place inside the ``with`` block.
+
+        Args:
+            record: The run.
+            document: The same run, encoded as JSON in one line.
+
+        Raises:
+            OSError: Nothing was journalled; the document must not be written.
+        """
+        return self._append(
+            EntryKind.RUN, record.rev, record.experiment_id, record.run_id, document
+        )
+
+    def record_experiment(self, record: ExperimentRecord, document: bytes) -> Recording:
+        """Journal an experiment's new state, as :meth:`record` does a run's."""
+        return self._append(EntryKind.EXPERIMENT, record.rev, record.experiment_id, "", document)
+
+    def forget(self, record: RunRecord) -> Recording:
+        """Journal that a run is removed for good; remove its document inside the ``with`` block."""
+        return self._append(EntryKind.GONE, record.rev, record.experiment_id, record.run_id, b"")
+
+    def _append(
+        self, kind: EntryKind, rev: int, experiment_id: str, run_id: str, document: bytes
+    ) -> Recording:
+        recording = self._writer.append(kind, rev, experiment_id, run_id, document)
+        self._recorded = True
+        return recording
+
+    # Queries
+
+    def query(
+        self,
+        *,
+        experiment_ids: Sequence[str] | None = None,
+        filter: str = "",  # noqa: A002 - the name that users write
+        order_by: Sequence[str] | None = None,
+        limit: int | None = 100,
+        page_token: str | None = None,
+        fields: Sequence[str] | None = None,
+        include_deleted: bool = False,
+    ) -> RunPage:
+        """Return a page of runs.
+
+        Args:
+            experiment_ids: Only runs of these experiments.
+            filter: Text of the filter language.
+            order_by: Fields, each with an optional ASC or DESC; ties are by run id. By default the
+                newest first. Runs without a value come last, whichever the direction.
+            limit: The most runs of the page; None is all.
+            page_token: Of the page before. The limit may differ, nothing else.
+            fields: Only these fields in the page's rows and frame, named as in a filter.
+            include_deleted: Soft-deleted runs too.
+
+        Raises:
+            FilterSyntaxError: The filter, the order or a field is wrong.
+            TrackingValidationError: The token belongs to another query, or the limit is negative.
+        """
+        ids = None if experiment_ids is None else tuple(dict.fromkeys(experiment_ids))
+        expression, order = parse_filter(filter), parse_order(order_by or ())
+        columns = None if fields is None else [parse_field(each) for each in fields]
+        digest = query_digest(filter, order_by or (), ids, include_deleted)
+        order = order or _NEWEST_FIRST
+        cursor = decode_token(page_token, digest, len(order)) if page_token else None
+        if limit is not None and limit < 0:
+            raise TrackingValidationError(f"limit is {limit}; expected 0 or more, or None for all.")
+        with self._loader.guard:
+            view = self._fresh()
+            rows = passing(view, expression, ids, include_deleted=include_deleted)
+            total = len(rows)
+            sorter = Sorter(view, order)
+            if cursor is not None:
+                rows = sorter.after(rows, cursor.values, cursor.run_id)
+            chosen = sorter.first(rows, len(rows) if limit is None else limit)
+            token = None
+            if chosen and len(rows) > len(chosen):
+                last = chosen[-1]
+                token = encode_token(digest, sorter.position(last), view.ids[last])
+            captured = view.capture(chosen)
+        return RunPage(captured, next_page_token=token, total=total, fields=columns)
+
+    def count(
+        self,
+        *,
+        experiment_ids: Sequence[str] | None = None,
+        filter: str = "",  # noqa: A002 - the name that users write
+        include_deleted: bool = False,
+    ) -> int:
+        """Return how many runs pass.
+
+        Raises:
+            FilterSyntaxError: The filter is wrong.
+        """
+        expression = parse_filter(filter)
+        with self._loader.guard:
+            view = self._fresh()
+            rows = passing(view, expression, experiment_ids, include_deleted=include_deleted)
+            return len(rows)
+
+    def find(self, run_id: str) -> str | None:
+        """Return the experiment of a run, soft-deleted ones included, or None."""
+        with self._loader.guard:
+            view = self._fresh()
+            row = view.row_of(run_id)
+            return None if row is None else view.experiment_of(row)
+
+    def find_run(self, run_id: str) -> RunRecord | None:
+        """Return a run as its latest document says, or None."""
+        with self._loader.guard:
+            view = self._fresh()
+            row = view.row_of(run_id)
+            captured = None if row is None else view.capture([row])
+        return None if captured is None else captured.records()[0]
+
+    def runs_of(self, experiment_id: str, *, include_deleted: bool = False) -> list[str]:
+        """Return the ids of an experiment's runs, sorted."""
+        with self._loader.guard:
+            view = self._fresh()
+            rows = passing(view, None, [experiment_id], include_deleted=include_deleted)
+            return sorted(view.ids[row] for row in rows.tolist())
+
+    def children(self, run_id: str, *, include_deleted: bool = False) -> list[str]:
+        """Return the ids of the runs whose parent this is, sorted."""
+        with self._loader.guard:
+            view = self._fresh()
+            parents = view.texts(_PARENT)
+            rows = passing(view, None, None, include_deleted=include_deleted)
+            mine = rows[parents.head(len(view))[rows] == parents.code_of(run_id)]
+            return sorted(view.ids[row] for row in mine.tolist())
+
+    def experiments(
+        self,
+        *,
+        filter: str = "",  # noqa: A002 - the name that users write
+        order_by: Iterable[str] = (),
+        include_deleted: bool = False,
+    ) -> list[ExperimentRecord]:
+        """Return the experiments that pass, in order, ties by id.
+
+        Raises:
+            FilterSyntaxError: The filter or the order is wrong.
+        """
+        expression = parse_filter(filter, EXPERIMENTS)
+        order = parse_order(order_by, EXPERIMENTS)
+        with self._loader.guard:
+            self._fresh()
+            found = [
+                record
+                for record in self._loader.books
+                if (include_deleted or record.lifecycle == "active")
+                and matches(expression, experiment_fields(record))
+            ]
+        return sort_records(found, order, experiment_fields, lambda each: each.experiment_id)
+
+    # Views
+
+    def refresh(self) -> None:
+        """Take in what all writers recorded; every query does it first."""
+        with self._loader.guard:
+            self._fresh()
+
+    def publish(self, *, timeout: float = 0.0) -> bool:
+        """Bring ``index.parquet`` of every experiment up to date; fold journals of ended writers.
+
+        Returns:
+            False where another process is publishing and ``timeout`` is 0.
+
+        Raises:
+            LockTimeoutError: Another process published for longer than the timeout.
+        """
+        self._recorded, self._published_at = False, time.monotonic()
+        return self._publisher.publish(timeout)
+
+    def publish_if_due(self) -> None:
+        """Publish if this process recorded something and last published a while ago.
+
+        To be called now and then from a thread that nobody waits for. A failure is logged; the next
+        call tries again.
+        """
+        if not self._recorded or time.monotonic() - self._published_at < PUBLISH_SECONDS:
+            return
+        try:
+            self.publish()
+        except (OSError, MLOpsError) as error:
+            self._recorded = True
+            _log.warning("The run index was not published: %s", error)
+
+    def close(self) -> None:
+        """Let the journal go and publish what this process recorded; more may be recorded later."""
+        self._writer.close()
+        if self._recorded:
+            try:
+                self.publish(timeout=_CLOSE_TIMEOUT)
+            except LockTimeoutError:
+                _log.warning("The run index was not published; whoever publishes next does it.")
+
+    def _fresh(self) -> View:
+        self._loader.refresh()
+        return self._loader.view

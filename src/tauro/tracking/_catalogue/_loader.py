@@ -1,0 +1,243 @@
+"""What is in memory, brought up to date from views, journals and, where in doubt, documents."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from tauro._internal import _fs
+from tauro._internal._fork import tell_after_fork
+from tauro.tracking._catalogue._books import Books
+from tauro.tracking._catalogue._documents import DocumentSource
+from tauro.tracking._catalogue._entry import Entry, EntryKind
+from tauro.tracking._catalogue._index import Index, read_index
+from tauro.tracking._catalogue._layout import Layout
+from tauro.tracking._catalogue._reader import JournalReader, Tail, Tentative
+from tauro.tracking._catalogue._state import State, read_state
+from tauro.tracking._catalogue._table import runs_table
+from tauro.tracking._catalogue._view import Change, View
+from tauro.tracking._models import decode_run
+
+REBUILT: Final = 0
+"""The serial of a view that was made from documents and never published."""
+_TICK: Final = 20_000_000
+"""Publishing sets two times, of the file and of its folder, up to a tick of the kernel apart."""
+
+
+class Loader:
+    """Keep a view of a store up to date.
+
+    Attributes:
+        guard: Held by whoever uses the loader or what it holds.
+        state: The publication that the view starts from.
+        epoch: Changes when what was in memory was given up.
+        reader: The journals.
+        pending: Entries whose documents are not in place, or not yet.
+        view: The runs.
+        books: The experiments.
+    """
+
+    def __init__(self, layout: Layout, documents: DocumentSource) -> None:
+        self._layout = layout
+        self._documents = documents
+        self.epoch = 0
+        self._begin()
+        tell_after_fork(self)
+
+    def _begin(self) -> None:
+        self.guard = threading.RLock()
+        self._loaded = False
+        self.epoch += 1
+        self.state: State | None = None
+        self.reader = JournalReader(self._layout)
+        self.pending: list[Tentative] = []
+        self.view = View({})
+        self.books = Books()
+
+    def _after_fork(self) -> None:
+        # Another thread of the parent may have been in the middle of a change.
+        self._begin()
+
+    def refresh(self) -> None:
+        """Take in everything that any writer was acknowledged before this call.
+
+        The order is what makes it complete: journals are listed and read first, then the state. A
+        journal that was folded away before the listing was so under a state that is seen here.
+        """
+        first = not self._loaded
+        if first:
+            self._load(read_state(self._layout))
+        while True:
+            tail = self.reader.tail()
+            self._apply(tail)
+            state = read_state(self._layout)
+            if state != self.state:
+                self._load(state)
+            elif self.reader.lost or tail.damaged:
+                self.rebuild()
+            elif not tail.vanished:
+                break
+        if first:
+            self._find_unknown()
+
+    def rebuild(self) -> None:
+        """Read every document again; nothing else is believed."""
+        self.reader.forget(set(self.reader.lost))
+        self.epoch += 1
+        experiment_ids = self._documents.experiment_ids()
+        self.view = View({each: self._from_documents(each) for each in experiment_ids})
+        self.books = Books()
+        self._read_experiments(experiment_ids)
+
+    def adopt(self, state: State, indices: Mapping[str, Index]) -> None:
+        """Start from a publication that was made of what is in memory."""
+        before, self.state = self.view, state
+        self.reader.forget(state.folded)
+        self.view = View({**before.indices, **indices})
+        self.view.take_over(before)
+        self.books.changed = False
+
+    # Views
+
+    def _load(self, state: State | None) -> None:
+        first, before = not self._loaded, self.view
+        self._loaded, self.state = True, state
+        if state is None:
+            self.rebuild()
+            return
+        if first:
+            self.reader.offsets.update(state.watermark)
+        else:
+            # Under a new state what was there and is gone was folded into the views.
+            self.reader.forget(set(self.reader.lost))
+        self.reader.forget(state.folded)
+        experiment_ids = self._documents.experiment_ids()
+        self.view = View({each: self._index_of(each, state, before) for each in experiment_ids})
+        self.view.take_over(before)
+        books = read_index(self._layout.experiments_index)
+        if books is not None and books.serial >= state.views.get("", 0):
+            self.books.load(books)
+        else:
+            self._read_experiments(experiment_ids)
+
+    def _index_of(self, experiment_id: str, state: State, before: View) -> Index:
+        wanted = state.views.get(experiment_id, 0)
+        known = before.indices.get(experiment_id)
+        if known is not None and known.serial == wanted != REBUILT:
+            return known
+        if known is not None and known.serial == REBUILT and len(known.table):
+            # There was a reason to doubt what is published, and nobody has published since.
+            return self._from_documents(experiment_id)
+        index = read_index(self._layout.runs_index(experiment_id))
+        if index is not None and index.serial >= wanted:
+            return index
+        if wanted:
+            return self._from_documents(experiment_id)
+        return _EMPTY
+
+    def _find_unknown(self) -> None:
+        """Compare the names of documents with what is known, where a folder changed since its view.
+
+        The journals know of every change. This is for a store whose journals were removed by hand,
+        or copied at another moment than its documents.
+        """
+        known: dict[str, set[str]] = {}
+        for experiment_id in self._documents.experiment_ids():
+            if self.books.get(experiment_id) is None:
+                self._read_experiment(experiment_id)
+            folder = _fs.stat(self._layout.runs_of(experiment_id))
+            index = _fs.stat(self._layout.runs_index(experiment_id))
+            if folder is None or (index and folder.st_mtime_ns <= index.st_ctime_ns + _TICK):
+                continue
+            known = known or self.view.runs_by_experiment()
+            present = set(self._documents.run_ids(experiment_id))
+            mine = known.get(experiment_id, set())
+            for run_id in present - mine:
+                self._read_run(experiment_id, run_id)
+            for run_id in mine - present:
+                self.view.remove(run_id, self.view.rev_of(run_id))
+
+    def _from_documents(self, experiment_id: str) -> Index:
+        records, documents = [], []
+        for run_id in self._documents.run_ids(experiment_id):
+            document = self._documents.run(experiment_id, run_id)
+            if document is None:
+                continue
+            try:
+                record = decode_run(document)
+            except msgspec.DecodeError:
+                continue  # `tauro store verify` names damaged documents; search goes on.
+            records.append(record)
+            documents.append(msgspec.json.format(document, indent=-1))
+        return Index(REBUILT, runs_table(records, documents), cut=False)
+
+    # Journals
+
+    def _apply(self, tail: Tail) -> None:
+        for entry in tail.certain:
+            self._take(entry)
+        waiting, self.pending = self.pending + tail.tentative, []
+        for each in waiting:
+            if not self.settle(each.entry):
+                self.pending.append(each)
+
+    def _take(self, entry: Entry) -> None:
+        match entry.kind:
+            case EntryKind.RUN:
+                change = Change(entry.experiment_id, entry.run_id, entry.rev, entry.document)
+                self.view.put(change)
+            case EntryKind.EXPERIMENT:
+                self.books.put(entry.document)
+            case EntryKind.GONE:
+                self.view.remove(entry.run_id, entry.rev)
+
+    def settle(self, entry: Entry) -> bool:
+        """Look at the document of an entry; tell whether the entry was carried out."""
+        match entry.kind:
+            case EntryKind.RUN:
+                if self.view.rev_of(entry.run_id) >= entry.rev:
+                    return True
+                return self._read_run(entry.experiment_id, entry.run_id) >= entry.rev
+            case EntryKind.EXPERIMENT:
+                known = self.books.get(entry.experiment_id)
+                if known is not None and known.rev >= entry.rev:
+                    return True
+                return self._read_experiment(entry.experiment_id) >= entry.rev
+            case EntryKind.GONE:
+                gone = self._documents.run(entry.experiment_id, entry.run_id) is None
+                if gone:
+                    self._take(entry)
+                return gone
+
+    def _read_run(self, experiment_id: str, run_id: str) -> int:
+        document = self._documents.run(experiment_id, run_id)
+        if document is None:
+            return 0
+        try:
+            rev = decode_run(document).rev
+        except msgspec.DecodeError:
+            return 0
+        compact = msgspec.json.format(document, indent=-1)
+        self.view.put(Change(experiment_id, run_id, rev, compact))
+        return rev
+
+    def _read_experiments(self, experiment_ids: list[str]) -> None:
+        for experiment_id in experiment_ids:
+            self._read_experiment(experiment_id)
+
+    def _read_experiment(self, experiment_id: str) -> int:
+        document = self._documents.experiment(experiment_id)
+        if document is None:
+            return 0
+        try:
+            self.books.put(msgspec.json.format(document, indent=-1))
+        except msgspec.DecodeError:
+            return 0
+        known = self.books.get(experiment_id)
+        return known.rev if known is not None else 0
+
+
+_EMPTY = Index(REBUILT, runs_table([], []), cut=False)

@@ -1,0 +1,203 @@
+"""Views put in place, and journals folded away once the views hold what they say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import filelock
+import pyarrow as pa
+
+from tauro._internal import _fs
+from tauro._internal._clock import now_ns
+from tauro.errors import LockTimeoutError
+from tauro.tracking._catalogue._entry import decode_entries
+from tauro.tracking._catalogue._index import Index, write_index
+from tauro.tracking._catalogue._layout import Layout
+from tauro.tracking._catalogue._loader import REBUILT, Loader
+from tauro.tracking._catalogue._reader import Tentative
+from tauro.tracking._catalogue._state import FORMAT, State, write_state
+from tauro.tracking._catalogue._table import experiments_table, merge, runs_table
+from tauro.tracking._catalogue._view import Change, View
+from tauro.tracking._models import decode_run
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is in memory at one moment, and how far the journals were read then."""
+
+    epoch: int
+    before: State | None
+    view: View
+    stale: dict[str, list[Change]]
+    gone: frozenset[str]
+    offsets: dict[str, int]
+    pending: list[Tentative]
+    books: pa.Table | None
+
+
+class Publisher:
+    """Write what is in memory for others to read.
+
+    One process publishes at a time; memory stays free for queries while files are written.
+
+    Args:
+        layout: Where the files are.
+        loader: What is in memory.
+    """
+
+    def __init__(self, layout: Layout, loader: Loader) -> None:
+        self._layout = layout
+        self._loader = loader
+
+    def publish(self, timeout: float) -> bool:
+        """Bring all views up to date; return False where another process is at it.
+
+        Raises:
+            LockTimeoutError: It was for longer than a timeout that is not 0.
+        """
+        with _publishing(self._layout, timeout) as mine:
+            if not mine:
+                return False
+            plan = self._plan()
+            serial = max(plan.before.serial + 1 if plan.before else 1, now_ns() // 1_000_000)
+            written = {
+                each: _build(plan.view.indices.get(each), changes, plan.gone, serial)
+                for each, changes in plan.stale.items()
+            }
+            for experiment_id, index in written.items():
+                write_index(self._layout.runs_index(experiment_id), index)
+            if plan.books is not None:
+                books = Index(serial, plan.books, cut=False)
+                write_index(self._layout.experiments_index, books)
+            dead = self._dead_journals(plan)
+            if written or dead or plan.books is not None or plan.before is None:
+                self._commit(plan, serial, written, dead)
+            return True
+
+    def _plan(self) -> _Plan:
+        with self._loader.guard:
+            loader = self._loader
+            loader.refresh()
+            new_books = loader.books.changed or loader.state is None
+            return _Plan(
+                epoch=loader.epoch,
+                before=loader.state,
+                view=loader.view,
+                stale=self._stale(loader.view),
+                gone=frozenset(loader.view.gone),
+                offsets=dict(loader.reader.offsets),
+                pending=list(loader.pending),
+                books=experiments_table(*loader.books.items()) if new_books else None,
+            )
+
+    def _stale(self, view: View) -> dict[str, list[Change]]:
+        """Return the experiments whose published view is out of date, and what changed."""
+        stale: dict[str, list[Change]] = {}
+        for change in view.changes.values():
+            stale.setdefault(change.experiment_id, []).append(change)
+        for experiment_id, index in view.indices.items():
+            path = self._layout.runs_index(experiment_id)
+            if index.serial == REBUILT and (len(index.table) or _fs.stat(path)):
+                stale.setdefault(experiment_id, [])
+        for experiment_id in view.losses():
+            stale.setdefault(experiment_id, [])
+        return stale
+
+    def _dead_journals(self, plan: _Plan) -> dict[str, int]:
+        """Return the journals that nobody will write again and that the views hold to their end.
+
+        Each with a descriptor that holds its lock.
+        """
+        dead: dict[str, int] = {}
+        for name, offset in plan.offsets.items():
+            path = self._layout.journal_file(name)
+            try:
+                fd = _fs.open_fd(path, os.O_RDWR)
+            except OSError:
+                continue
+            if _is_dead(fd, path, offset) and not self._carried_out_since(name, plan):
+                dead[name] = fd
+            else:
+                _fs.close_fd(fd, path)
+        return dead
+
+    def _carried_out_since(self, name: str, plan: _Plan) -> bool:
+        """Tell whether a writer put a document in place between the plan and its death."""
+        with self._loader.guard:
+            mine = [each.entry for each in plan.pending if each.journal == name]
+            return any(self._loader.settle(entry) for entry in mine)
+
+    def _commit(
+        self, plan: _Plan, serial: int, written: dict[str, Index], dead: dict[str, int]
+    ) -> None:
+        watermark = {name: end for name, end in plan.offsets.items() if name not in dead}
+        for each in plan.pending:
+            if each.journal in watermark:
+                watermark[each.journal] = min(watermark[each.journal], each.offset)
+        views = dict(plan.before.views) if plan.before else {}
+        views.update(dict.fromkeys(written, serial))
+        if plan.books is not None:
+            views[""] = serial
+        state = State(
+            format=FORMAT, serial=serial, views=views, watermark=watermark, folded=sorted(dead)
+        )
+        try:
+            write_state(self._layout, state)
+            for name in dead:
+                _fs.discard(self._layout.journal_file(name))
+        finally:
+            for name, fd in dead.items():
+                _fs.close_fd(fd, name)
+        with self._loader.guard:
+            if self._loader.epoch == plan.epoch:
+                self._loader.adopt(state, written)
+
+
+@contextmanager
+def _publishing(layout: Layout, timeout: float) -> Iterator[bool]:
+    _fs.make_dirs(os.path.dirname(layout.publish_lock))
+    lock = filelock.FileLock(layout.publish_lock, timeout=timeout, thread_local=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        if timeout:
+            raise LockTimeoutError(
+                f"Another process has been publishing the run index for more than {timeout:g} s.",
+                context={"lock": layout.publish_lock},
+            ) from error
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _build(before: Index | None, changes: list[Change], gone: frozenset[str], serial: int) -> Index:
+    """Return an experiment's index with its changes in it."""
+    changes = [change for change in changes if change.run_id not in gone]
+    records = [decode_run(change.document) for change in changes]
+    new = runs_table(records, [change.document for change in changes])
+    if before is None or not len(before.table):
+        table, columns = merge(None, new, "run_id", cut=False), new.num_columns
+        return Index(serial, table, cut=table.num_columns < columns)
+    replaced = gone | {change.run_id for change in changes}
+    kept = pa.array([each not in replaced for each in before.table["run_id"].to_pylist()])
+    old = before.table.filter(kept)
+    table = merge(old, new, "run_id", cut=before.cut)
+    columns = len({*old.column_names, *new.column_names})
+    return Index(serial, table, cut=before.cut or table.num_columns < columns)
+
+
+def _is_dead(fd: int, path: str, offset: int) -> bool:
+    try:
+        if not _fs.try_lock_fd(fd, path):
+            return False
+        # The writer is gone. Whole lines that it wrote since the last look wait for the next
+        # publication; half a line was never acknowledged.
+        return decode_entries(_fs.read_from(path, offset))[1] == 0
+    except OSError:
+        return False

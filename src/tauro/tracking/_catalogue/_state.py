@@ -1,0 +1,47 @@
+"""What the published views cover: the file that makes journals disposable.
+
+Its order of writing is what readers rely on. A publisher replaces the views, then this file, then
+removes journals whose entries the views hold. A reader lists the journals first and reads this file
+afterwards; so a journal that it missed was removed under an epoch that it will notice.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tauro._internal import _fs
+from tauro.tracking._catalogue._layout import Layout
+
+FORMAT = 1
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """The last publication.
+
+    Attributes:
+        format: Of this file.
+        serial: Its number.
+        views: The serial of each experiment's view, the view of the experiments under ``""``.
+        watermark: How much of each journal that was left the views hold.
+        folded: The journals that were removed, for all they held is in the views.
+    """
+
+    format: int
+    serial: int
+    views: dict[str, int]
+    watermark: dict[str, int]
+    folded: list[str] = []
+
+
+def read_state(layout: Layout) -> State | None:
+    """Return the state, or None where there is none that this version can use."""
+    try:
+        state = msgspec.json.decode(_fs.read_bytes(layout.state), type=State)
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        return None
+    return state if state.format == FORMAT else None
+
+
+def write_state(layout: Layout, state: State) -> None:
+    """Put the state in place in one step."""
+    _fs.replace_file(layout.state, msgspec.json.encode(state))

@@ -1,0 +1,164 @@
+"""Records as an Arrow table: the columns of an index."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tauro.tracking._catalogue._fields import (
+    EXPERIMENT_TEXTS,
+    EXPERIMENT_TIMES,
+    RUN_TEXTS,
+    RUN_TIMES,
+    experiment_fields,
+    run_fields,
+)
+from tauro.tracking._models import ExperimentRecord, RunRecord
+from tauro.tracking._query._values import number_of, text_of
+
+MAX_COLUMNS: Final = 1000
+"""Columns of metrics, params and tags in one index; the rest stands in ``document`` only."""
+TIME: Final = pa.timestamp("us", tz="UTC")
+DOCUMENT: Final = "document"
+ColumnKind = Literal["integer", "number", "boolean", "text"]
+_KIND: Final = b"tauro.kind"
+_KIND_OF_TYPE: Final[Mapping[type, ColumnKind]] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+}
+_SPACES: Final = ("metrics", "params", "tags")
+
+
+def runs_table(records: Sequence[RunRecord], documents: Sequence[bytes]) -> pa.Table:
+    """Return runs as a table of flat columns, one row each, the document last."""
+    return _table(
+        [run_fields(record) for record in records],
+        [record.rev for record in records],
+        documents,
+        texts=RUN_TEXTS,
+        times=RUN_TIMES,
+    )
+
+
+def experiments_table(records: Sequence[ExperimentRecord], documents: Sequence[bytes]) -> pa.Table:
+    """Return experiments as a table of flat columns, one row each, the document last."""
+    return _table(
+        [experiment_fields(record) for record in records],
+        [record.rev for record in records],
+        documents,
+        texts=EXPERIMENT_TEXTS,
+        times=EXPERIMENT_TIMES,
+    )
+
+
+def _table(
+    rows: Sequence[Mapping[str, Any]],
+    revs: Sequence[int],
+    documents: Sequence[bytes],
+    *,
+    texts: Iterable[str],
+    times: Iterable[str],
+) -> pa.Table:
+    columns: dict[str, pa.Array] = {}
+    kinds: dict[str, ColumnKind] = {}
+    for name in texts:
+        columns[name] = pa.array([row[name] for row in rows], pa.string())
+    for name in times:
+        columns[name] = pa.array([row[name] for row in rows], TIME)
+    columns["rev"] = pa.array(revs, pa.int64())
+    for space in _SPACES:
+        values = _spread([row.get(space, {}) for row in rows])
+        for name in sorted(values):
+            column = f"{space}.{name}"
+            if space == "metrics":
+                columns[column] = pa.array(map(number_of, values[name]), pa.float64())
+            else:
+                columns[column] = pa.array(map(text_of, values[name]), pa.string())
+                kinds[column] = _kind_of(values[name])
+    columns[DOCUMENT] = pa.array([document.decode() for document in documents], pa.large_string())
+    return with_kinds(pa.table(columns), kinds)
+
+
+def _kind_of(values: Iterable[Any]) -> ColumnKind:
+    kinds = {_KIND_OF_TYPE.get(type(value), "text") for value in values if value is not None}
+    kind: ColumnKind = "text"
+    if kinds <= {"integer", "number"}:
+        kind = "number" if "number" in kinds else "integer"
+    elif kinds == {"boolean"}:
+        kind = "boolean"
+    return kind
+
+
+def kinds_of(table: pa.Table) -> dict[str, ColumnKind]:
+    """Return what the texts of a column all were before they were texts, where it is not text."""
+    return {
+        field.name: field.metadata[_KIND].decode()
+        for field in table.schema
+        if field.metadata and _KIND in field.metadata
+    }
+
+
+def with_kinds(table: pa.Table, kinds: Mapping[str, ColumnKind]) -> pa.Table:
+    """Return a table whose columns say what their texts were."""
+    fields = [
+        field.with_metadata({_KIND: kinds[field.name]} if field.name in kinds else None)
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
+
+
+def stack(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return tables one below the other; a column that one lacks is null there."""
+    kinds: dict[str, ColumnKind] = {}
+    for table in tables:
+        for name, kind in kinds_of(table).items():
+            known = kinds.setdefault(name, kind)
+            if known != kind:
+                both_numbers = {known, kind} == {"integer", "number"}
+                kinds[name] = "number" if both_numbers else "text"
+    stacked = pa.concat_tables(tables, promote_options="default")
+    return with_kinds(stacked, kinds)
+
+
+def _spread(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the values of each name, None where a mapping has none."""
+    columns: dict[str, list[Any]] = {}
+    for row, mapping in enumerate(mappings):
+        for name, value in mapping.items():
+            column = columns.get(name)
+            if column is None:
+                column = columns[name] = [None] * len(mappings)
+            column[row] = value
+    return columns
+
+
+def is_flat(name: str) -> bool:
+    """Tell whether a column is a metric, parameter or tag."""
+    return name.partition(".")[0] in _SPACES and "." in name
+
+
+def merge(before: pa.Table | None, changes: pa.Table, key: str, *, cut: bool) -> pa.Table:
+    """Return an index's rows and newer ones as one table, ordered by their key.
+
+    Where there are more than :data:`MAX_COLUMNS` columns, those that fewest rows use are left out.
+
+    Args:
+        before: The index's rows that are as they were.
+        changes: The newer ones.
+        key: The column of the ids.
+        cut: Whether columns of ``before`` were left out; they stay so.
+    """
+    merged = changes if before is None else stack([before, changes])
+    flat = [name for name in merged.column_names if is_flat(name)]
+    if cut and before is not None:
+        flat = [name for name in flat if name in set(before.column_names)]
+    used = Counter({name: len(merged) - merged[name].null_count for name in flat})
+    kept = sorted(name for name, _ in used.most_common(MAX_COLUMNS))
+    attributes = [name for name in merged.column_names if not is_flat(name) and name != DOCUMENT]
+    merged = merged.select([*attributes, *kept, DOCUMENT])
+    return merged.take(pc.sort_indices(merged, [(key, "ascending")]))

@@ -1,0 +1,224 @@
+"""The runs of a store in memory: what was published, and what changed since."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from tauro.tracking._catalogue._capture import Captured, Part
+from tauro.tracking._catalogue._columns import NULL, Column, Mask, NumberColumn, TextColumn
+from tauro.tracking._catalogue._fields import RUN_TIMES, run_fields
+from tauro.tracking._catalogue._index import Index
+from tauro.tracking._catalogue._table import DOCUMENT
+from tauro.tracking._models import decode_run
+from tauro.tracking._query._ast import Field, Kind
+from tauro.tracking._query._rowwise import read
+
+
+@dataclass(slots=True)
+class Change:
+    """A run as it is now, where that is newer than what was published."""
+
+    experiment_id: str
+    run_id: str
+    rev: int
+    document: bytes
+
+
+class View:
+    """Rows in a fixed order, columns made on first use and kept up to date row by row.
+
+    Not safe for threads; its owner holds a lock.
+
+    Args:
+        indices: The published view of each experiment.
+    """
+
+    def __init__(self, indices: Mapping[str, Index]) -> None:
+        self.indices = dict(indices)
+        self.changes: dict[int, Change] = {}
+        self.ids: list[str] = []
+        self._starts: list[int] = []
+        revs: list[np.ndarray[Any, Any]] = []
+        for index in self.indices.values():
+            self._starts.append(len(self.ids))
+            self.ids += index.table["run_id"].to_pylist()
+            revs.append(index.table["rev"].to_numpy())
+        self._published = len(self.ids)
+        self._row_of = {run_id: row for row, run_id in enumerate(self.ids)}
+        self.revs: list[int] = np.concatenate(revs).tolist() if revs else []
+        self.gone: dict[str, int] = {}
+        self._columns: dict[Field, Column] = {}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    # Changes
+
+    def rev_of(self, run_id: str) -> int:
+        """Return the revision that is known of a run, 0 where it is not known."""
+        row = self._row_of.get(run_id)
+        return self.gone.get(run_id, 0) if row is None else self.revs[row]
+
+    def put(self, change: Change) -> None:
+        """Take a run's new state, unless a newer one, or its removal, is known."""
+        if change.rev <= self.gone.get(change.run_id, 0):
+            return
+        row = self._row_of.get(change.run_id)
+        if row is None:
+            row = len(self.ids)
+            self.ids.append(change.run_id)
+            self.revs.append(0)
+            self._row_of[change.run_id] = row
+        if change.rev <= self.revs[row]:
+            return
+        self.revs[row] = change.rev
+        self.changes[row] = change
+        if self._columns:
+            fields = run_fields(decode_run(change.document))
+            for field, column in self._columns.items():
+                _put(column, row, field, fields)
+
+    def remove(self, run_id: str, rev: int) -> None:
+        """Forget a run whose document is gone."""
+        self.gone[run_id] = max(rev, self.gone.get(run_id, 0))
+
+    def take_over(self, before: View) -> None:
+        """Take what an earlier view knew and this one does not."""
+        for change in before.changes.values():
+            self.put(change)
+        for run_id, rev in before.gone.items():
+            self.remove(run_id, rev)
+
+    # Rows
+
+    def row_of(self, run_id: str) -> int | None:
+        """Return the row of a run, or None."""
+        row = self._row_of.get(run_id)
+        return None if row is None or self._is_gone(run_id, row) else row
+
+    def _is_gone(self, run_id: str, row: int) -> bool:
+        return run_id in self.gone and self.gone[run_id] >= self.revs[row]
+
+    def experiment_of(self, row: int) -> str:
+        """Return whose run a row is."""
+        change = self.changes.get(row)
+        if change is not None:
+            return change.experiment_id
+        return list(self.indices)[bisect_right(self._starts, row) - 1]
+
+    def losses(self) -> set[str]:
+        """Return the experiments whose published index holds runs that are gone."""
+        rows = [self._row_of.get(run_id) for run_id in self.gone]
+        return {
+            self.experiment_of(row)
+            for row in rows
+            if row is not None and row < self._published and self._is_gone(self.ids[row], row)
+        }
+
+    def runs_by_experiment(self) -> dict[str, set[str]]:
+        """Return the ids of the runs of each experiment."""
+        found: dict[str, set[str]] = {}
+        for run_id, row in self._row_of.items():
+            if not self._is_gone(run_id, row):
+                found.setdefault(self.experiment_of(row), set()).add(run_id)
+        return found
+
+    def present(self) -> Mask:
+        """Return which rows are runs that exist."""
+        mask = np.ones(len(self.ids), np.bool_)
+        for run_id in self.gone:
+            row = self._row_of.get(run_id)
+            if row is not None and self._is_gone(run_id, row):
+                mask[row] = False
+        return mask
+
+    def capture(self, rows: Sequence[int]) -> Captured:
+        """Return the runs of rows as they are now, whatever changes afterwards."""
+        changed: list[tuple[int, bytes]] = []
+        published: dict[int, tuple[list[int], list[int]]] = {}
+        for position, row in enumerate(rows):
+            change = self.changes.get(row)
+            if change is not None:
+                changed.append((position, change.document))
+                continue
+            number = bisect_right(self._starts, row) - 1
+            positions, members = published.setdefault(number, ([], []))
+            positions.append(position)
+            members.append(row - self._starts[number])
+        indices = list(self.indices.values())
+        parts = [
+            Part(indices[number], members, positions)
+            for number, (positions, members) in published.items()
+        ]
+        return Captured(len(rows), parts, changed)
+
+    # Columns
+
+    def numbers(self, field: Field) -> NumberColumn:
+        """Return a field's numbers, or its times as microseconds."""
+        return cast("NumberColumn", self._column(field))
+
+    def texts(self, field: Field) -> TextColumn:
+        """Return a field's texts."""
+        return cast("TextColumn", self._column(field))
+
+    def _column(self, field: Field) -> Column:
+        column = self._columns.get(field)
+        if column is None:
+            column = self._columns[field] = self._load(field)
+            for row, change in self.changes.items():
+                _put(column, row, field, run_fields(decode_run(change.document)))
+        return column
+
+    def _load(self, field: Field) -> Column:
+        if field.space == "attributes" and field.name == "duration":
+            return self._durations()
+        kind = _stored_kind(field)
+        chunks = [_chunk(index, field, kind) for index in self.indices.values()]
+        merged = pa.chunked_array(chunks, kind).combine_chunks()
+        if kind == pa.string():
+            encoded = merged.dictionary_encode()
+            codes = encoded.indices.fill_null(NULL).to_numpy(zero_copy_only=False)
+            return TextColumn(codes.astype(np.int32), encoded.dictionary.to_pylist())
+        valid = merged.is_valid().to_numpy(zero_copy_only=False)
+        return NumberColumn(merged.fill_null(0).to_numpy(zero_copy_only=False).copy(), valid)
+
+    def _durations(self) -> NumberColumn:
+        start, end = (
+            self.numbers(Field("attributes", name, Kind.TIME)).head(self._published)
+            for name in RUN_TIMES
+        )
+        valid = start[1] & end[1]
+        return NumberColumn(np.where(valid, (end[0] - start[0]) / 1e6, 0.0), valid)
+
+
+def _chunk(index: Index, field: Field, kind: pa.DataType) -> pa.Array:
+    name = str(field)
+    if name in index.table.column_names:
+        return index.table[name].combine_chunks().cast(kind)
+    if not index.cut:
+        return pa.nulls(len(index.table), kind)
+    documents = index.table[DOCUMENT].to_pylist()
+    values = [read(run_fields(decode_run(each)), field, field.kind) for each in documents]
+    return pa.array(values, kind)
+
+
+def _stored_kind(field: Field) -> pa.DataType:
+    match field.kind:
+        case Kind.NUMBER:
+            return pa.float64()
+        case Kind.TIME:
+            return pa.int64()
+        case _:
+            return pa.string()
+
+
+def _put(column: Column, row: int, field: Field, fields: Mapping[str, Any]) -> None:
+    reading = Kind.TEXT if field.kind is Kind.LOOSE else field.kind
+    column.put(row, read(fields, field, reading))
