@@ -1,5 +1,6 @@
 """Experiments, runs and their metrics."""
 
+from tauro.tracking._catalogue import RunPage
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._models import (
     ArtifactRecord,
@@ -9,7 +10,6 @@ from tauro.tracking._models import (
     Metric,
     RunStatus,
 )
-from tauro.tracking._page import RunPage
 from tauro.tracking._run import Run
 from tauro.tracking._tracker import ExperimentTracker
 

@@ -80,7 +80,7 @@ class TrackerCore:
         self._documents = Documents(self.storage, _Recorder(self))
         self._experiments = Experiments(self._documents, self.observers)
         self._metric_watch = self.observers.watch(Operation.METRIC_LOG)
-        self._heartbeat = Heartbeat(self.storage)
+        self._heartbeat = Heartbeat(self.storage, self._chores)
         _closed_at_exit(self)
         tell_after_fork(self)
 
@@ -166,6 +166,10 @@ class TrackerCore:
         return self._documents.read_run(experiment_id, run_id)
 
     # The end
+
+    def _chores(self) -> None:
+        if "_catalogue" in self.__dict__:
+            self._catalogue.publish_if_due()
 
     def close(self) -> None:
         """End the run that was opened implicitly, publish the views and let go of every file."""

@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -42,10 +43,12 @@ class Heartbeat:
 
     Args:
         storage: Where the sign is kept.
+        chores: Called after each beat, in the beat's own thread; they do not raise.
     """
 
-    def __init__(self, storage: StorageBackend) -> None:
+    def __init__(self, storage: StorageBackend, chores: Callable[[], None]) -> None:
         self._storage = storage
+        self._chores = chores
         self._guard = threading.Lock()
         self.writer_id = new_id()
         self._stop: threading.Event | None = None
@@ -92,6 +95,7 @@ class Heartbeat:
             except StorageError:
                 # A full or absent disk: the next beat may find it back.
                 continue
+            self._chores()
 
     def _beat(self) -> None:
         beat = _Beat(

@@ -10,7 +10,7 @@ import msgspec
 
 from tauro.errors import TrackingValidationError
 from tauro.tracking import _artifacts
-from tauro.tracking._catalogue import QuerySpec
+from tauro.tracking._catalogue import RunPage
 from tauro.tracking._core import ExperimentLike, RunLike
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
@@ -22,7 +22,6 @@ from tauro.tracking._models import (
     RunStatus,
     metric_from_json,
 )
-from tauro.tracking._page import RunPage
 from tauro.tracking._query import EXPERIMENTS, matches, parse_filter
 from tauro.tracking._run import Run
 
@@ -123,14 +122,15 @@ class ReadVerbs(LogVerbs):
         Raises:
             FilterSyntaxError: The filter or order does not parse; the message points at the column.
         """
-        page = self._catalogue.query(
-            _spec(experiment_ids, filter, order_by, limit, page_token, include_deleted)
+        return self._catalogue.query(
+            experiment_ids=_ids(experiment_ids),
+            filter=filter,
+            order_by=_order(order_by),
+            limit=limit,
+            page_token=page_token,
+            fields=fields,
+            include_deleted=include_deleted,
         )
-        runs = [self._as_run(record) for record in page.runs]
-        return RunPage(runs, page.next_page_token, page.total, fields)
-
-    def _as_run(self, record: RunRecord) -> Run:
-        return self._open_runs.get(record.run_id) or self._handle(record)
 
     def count_runs(
         self,
@@ -141,7 +141,7 @@ class ReadVerbs(LogVerbs):
     ) -> int:
         """Return how many runs a search finds; see :meth:`query_runs`."""
         return self._catalogue.count(
-            _spec(experiment_ids, filter, None, None, None, include_deleted)
+            experiment_ids=_ids(experiment_ids), filter=filter, include_deleted=include_deleted
         )
 
     def runs_frame(
@@ -158,8 +158,14 @@ class ReadVerbs(LogVerbs):
         Returns:
             ``run_id``, ``name``, …, ``metrics.<key>``, ``params.<key>``, ``tags.<key>``.
         """
-        spec = _spec(experiment_ids, filter, order_by, None, None, include_deleted)
-        return self._catalogue.frame(spec, fields=fields)
+        return self._catalogue.query(
+            experiment_ids=_ids(experiment_ids),
+            filter=filter,
+            order_by=_order(order_by),
+            limit=None,
+            fields=fields,
+            include_deleted=include_deleted,
+        ).to_pandas()
 
     def search_runs(
         self,
@@ -181,8 +187,14 @@ class ReadVerbs(LogVerbs):
         """
         parts = [_condition(key, rule) for key, rule in (metric_filter or {}).items()]
         text = " and ".join([*parts, f"({filter})"] if filter.strip() else parts)
-        spec = _spec(experiment_id, text, order_by, limit, None, False)
-        return [record.run_id for record in self._catalogue.query(spec).runs]
+        page = self._catalogue.query(
+            experiment_ids=_ids(experiment_id),
+            filter=text,
+            order_by=_order(order_by),
+            limit=limit,
+            fields=["run_id"],
+        )
+        return [run["run_id"] for run in page.runs]
 
     def list_runs(
         self,
@@ -208,8 +220,13 @@ class ReadVerbs(LogVerbs):
         ]
         if status_filter is not None:
             conditions.append(f"status = {_quoted(RunStatus(str(status_filter).upper()))}")
-        spec = _spec(experiment_id, " and ".join(conditions), None, limit, None, include_deleted)
-        return [describe_record(record) for record in self._catalogue.query(spec).runs]
+        page = self._catalogue.query(
+            experiment_ids=_ids(experiment_id),
+            filter=" and ".join(conditions),
+            limit=limit,
+            include_deleted=include_deleted,
+        )
+        return [dict(run) for run in page.runs]
 
     def compare_runs(self, run_ids: Sequence[RunLike], values: str = "last") -> pd.DataFrame:
         """Return runs side by side: one row a run, in the order given.
@@ -326,28 +343,16 @@ def describe_record(record: RunRecord) -> dict[str, Any]:
     return described
 
 
-def _spec(
-    experiments: ExperimentLike | Sequence[ExperimentLike] | None,
-    filter_text: str,
-    order_by: Sequence[str] | str | None,
-    limit: int | None,
-    page_token: str | None,
-    include_deleted: bool,
-) -> QuerySpec:
+def _ids(experiments: ExperimentLike | Sequence[ExperimentLike] | None) -> list[str] | None:
+    if experiments is None:
+        return None
     if isinstance(experiments, (str, Experiment)):
         experiments = [experiments]
-    if limit is not None and limit < 1:
-        raise TrackingValidationError(f"limit is {limit}; expected 1 or more.")
-    return QuerySpec(
-        experiment_ids=None
-        if experiments is None
-        else tuple(str(experiment_id_of(each)) for each in experiments),
-        filter=filter_text,
-        order_by=(order_by,) if isinstance(order_by, str) else tuple(order_by or ()),
-        limit=limit,
-        page_token=page_token,
-        include_deleted=include_deleted,
-    )
+    return [str(experiment_id_of(each)) for each in experiments]
+
+
+def _order(order_by: Sequence[str] | str | None) -> Sequence[str] | None:
+    return [order_by] if isinstance(order_by, str) else order_by
 
 
 def _condition(key: str, rule: Any) -> str:

@@ -150,7 +150,7 @@ class ExperimentTracker(ReadVerbs):
             if record.deleted_at.timestamp() > limit or record.status is RunStatus.RUNNING:
                 continue
             self.storage.delete(artifact_folder(record.run_id))
-            with self._catalogue.record_removal(record.experiment_id, record.run_id, record.rev):
+            with self._catalogue.forget(record):
                 self.storage.delete(run_key(record.experiment_id, record.run_id))
             removed.append(record.run_id)
         return removed
