@@ -34,9 +34,9 @@ class CircuitBreaker:
 
     Closed, it opens after ``failure_threshold`` failures in a row. Open, it refuses every call
     with :class:`~tauro.errors.CircuitOpenError` until ``recovery_timeout`` seconds have passed.
-    Then it is half open: ``half_open_calls`` calls at a time go through; one failure opens it again,
-    ``success_threshold`` successes close it. A call that began before the breaker last changed
-    its state no longer counts. Any thread may call.
+    Then it is half open and lets ``half_open_calls`` calls at a time through; one failure opens it
+    again, ``success_threshold`` successes close it. A call that began before the breaker last
+    changed its state no longer counts. Any thread may call.
 
     Use it as decorator, or through :meth:`call`.
 
@@ -81,7 +81,7 @@ class CircuitBreaker:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._state = CircuitState.CLOSED
-        self._start_counting()
+        self._failed = self._succeeded = self._running = 0
         self._epoch = 0
         self._opened_at = 0.0
         tell_after_fork(self)
@@ -168,15 +168,10 @@ class CircuitBreaker:
                     told = self._change(CircuitState.CLOSED)
         self._tell(told)
 
-    def _start_counting(self) -> None:
-        self._failed = 0
-        self._succeeded = 0
-        self._running = 0
-
     def _change(self, state: CircuitState) -> tuple[CircuitState, CircuitState] | None:
         before, self._state = self._state, state
         self._epoch += 1
-        self._start_counting()
+        self._failed = self._succeeded = self._running = 0
         return (before, state) if before is not state else None
 
     def _tell(self, told: tuple[CircuitState, CircuitState] | None) -> None:
