@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -173,11 +174,7 @@ def start_source(stack: ExitStack, environment: dict[str, str]) -> str:
         command += ["--data", str(Path(data).resolve())]
     source = stack.enter_context(background("source", command, environment))
 
-    def announced() -> str | None:
-        lines = [line for line in source.output().splitlines() if line.startswith("Serving ")]
-        return lines[0] if lines else None
-
-    line = source.wait_for(announced, "address")
+    line = source.wait_for(announcement(source), "address")
     address = line.rsplit(" ", 1)[1]
     say(f"  {line}")
     with reaching("source"):
@@ -207,7 +204,7 @@ def ingest(step: str, environment: dict[str, str]) -> dict[str, Any]:
         environment=environment,
         quiet=True,
     )
-    stored: dict[str, Any] = result["outputs"]["store_samples"]
+    stored: dict[str, Any] = value_of(result, "store_samples")
     say(
         f"  batch {stored['batch_number']}: {stored['received']:,} samples received, "
         f"{stored['inserted']:,} new"
@@ -223,37 +220,44 @@ def train(environment: dict[str, str]) -> dict[str, Any]:
         *("--store", str(STORE)),
         environment=environment,
     )
-    decided: dict[str, Any] = result["outputs"]["train_forest_models"]
+    decided: dict[str, Any] = value_of(result, "train_forest_models")
     return decided
+
+
+def value_of(result: dict[str, Any], node: str) -> Any:
+    """Return what a node of a run returned."""
+    return next(one["value"] for one in result["nodes"] if one["name"] == node)
 
 
 def serve(stack: ExitStack, environment: dict[str, str]) -> str:
     """Start the model server; return its address once the model answers."""
     command = [sys.executable, "-m", "tauro", "serve", MODEL, "--stage", "production"]
-    port = free_port()
-    command += ["--port", str(port), "--store", str(STORE)]
+    command += ["--port", "0", "--store", str(STORE)]
     server = stack.enter_context(background("serve", command, environment))
-    address = f"http://127.0.0.1:{port}"
+    address = re.search(r"http://[\d.]+:\d+", server.wait_for(announcement(server), "address"))
+    assert address is not None
+    url = address.group()
 
     def healthy() -> str | None:
         try:
-            answer = httpx.get(f"{address}/health", timeout=5, trust_env=False)
+            answer = httpx.get(f"{url}/health", timeout=5, trust_env=False)
         except httpx.TransportError:
             return None
-        return address if answer.status_code == httpx.codes.OK else None
+        return url if answer.status_code == httpx.codes.OK else None
 
     server.wait_for(healthy, "answer of /health")
-    say(f"  {MODEL} is served on {address}")
-    return address
+    say(f"  {MODEL} is served on {url}")
+    return url
 
 
-def free_port() -> int:
-    import socket
+def announcement(server: Process) -> Callable[[], str | None]:
+    """Return what looks for the line in which a server tells its address."""
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    def found() -> str | None:
+        lines = server.output().splitlines()
+        return next((line for line in lines if line.startswith("Serving ")), None)
+
+    return found
 
 
 def predict(address: str) -> dict[str, Any]:
