@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tauro._internal._dataset import SUFFIXES, DatasetSpec
-from tauro.catalog import _append, _partitions
+from tauro.catalog import _append
 from tauro.catalog._engine import Engine, Job, convert, reading, writing
 from tauro.catalog._place import Place
 from tauro.catalog._registry import load_engine
@@ -45,6 +45,8 @@ class FrameDataset:
         place, spec = self._place, self._spec
         sources = place.sources(self._suffixes)
         if place.is_folder():
+            from tauro.catalog import _partitions  # pyarrow: not for text and JSON
+
             return _partitions.read(sources, place, spec, engine)
         frames = [engine.read(Job(spec, path, place.files.source(path))) for path in sources]
         return frames[0] if len(frames) == 1 else engine.concat(frames)
@@ -65,6 +67,8 @@ class FrameDataset:
             raise place.taken()
         with writing(spec, place.shown, engine.errors):
             if spec.partition_by:
+                from tauro.catalog import _partitions
+
                 _partitions.write(frame, place, spec, engine)
             elif spec.write_mode == "append" and not spec.versioned and place.exists():
                 _append.append(frame, place, spec, engine)
