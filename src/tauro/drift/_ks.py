@@ -22,7 +22,6 @@ FloatArray = NDArray[np.float64]
 
 EXACT_CELLS: Final = 400_000
 """Up to this product of the sizes the p-value is exact, by counting paths."""
-_STRIDE: Final = 64
 _DIRECT: Final = 4_096
 _LARGE: Final = 5_000
 _CERTAIN: Final = 1e-12
@@ -41,11 +40,13 @@ def ks_distance(reference: FloatArray, current: FloatArray) -> tuple[float, floa
     """
     if len(reference) <= _DIRECT and len(current) <= _DIRECT:
         return _largest(reference, current, np.concatenate([reference, current]))
-    grid = np.unique(np.concatenate([reference[::_STRIDE], current[::_STRIDE], reference[-1:]]))
     n, m = len(reference), len(current)
-    ref_below = np.searchsorted(reference, grid, "left")
+    # Where nothing changed the gap is of the order of 1 / sqrt(rows): cells of that many rows
+    # are few to look through and few of them must be looked into.
+    stride = max(16, round(0.3 * math.sqrt(min(n, m))))
+    picked = np.concatenate([reference[::stride], current[::stride], reference[-1:]])
+    grid = np.unique(picked)
     ref_upto = np.searchsorted(reference, grid, "right")
-    cur_below = np.searchsorted(current, grid, "left")
     cur_upto = np.searchsorted(current, grid, "right")
     gaps = ref_upto / n - cur_upto / m
     at = int(np.argmax(np.abs(gaps)))
@@ -53,7 +54,10 @@ def ks_distance(reference: FloatArray, current: FloatArray) -> tuple[float, floa
     # Inside a cell (between two grid values) each function only rises, from its value after the
     # left edge to its value before the right one. What that cannot lift over the best is skipped.
     ref_from, cur_from = np.append(0, ref_upto), np.append(0, cur_upto)
-    ref_to, cur_to = np.append(ref_below, n), np.append(cur_below, m)
+    ref_to, cur_to = np.append(ref_upto, n), np.append(cur_upto, m)
+    if len(grid) < 0.9 * len(picked):  # values repeat: a jump at the right edge is not inside
+        ref_to[:-1] = np.searchsorted(reference, grid, "left")
+        cur_to[:-1] = np.searchsorted(current, grid, "left")
     high = ref_to / n - cur_from / m
     low = ref_from / n - cur_to / m
     for sample, first, last, open_cells in (
@@ -83,26 +87,28 @@ def _ranges(first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int
     return indices
 
 
-def ks_p_value(distance: float, reference: FloatArray, current: FloatArray) -> float:
+def ks_p_value(distance: float, reference: FloatArray, current: FloatArray) -> tuple[float, str]:
     """Return the chance of a gap at least this large between two samples of one population.
 
     Exact for small samples, conditional on the pooled values and so on their ties; otherwise the
     limit that scipy uses, or, where single values hold much of the data, the limit for that case
-    (the usual one is too cautious there: it looks for gaps inside a single value).
+    (the usual one is too cautious there: it looks for gaps inside a single value). Also returns
+    which it was.
     """
     n, m = len(reference), len(current)
     distance = abs(distance)
     if distance == 0:
-        return 1.0
+        return 1.0, "exact"
     if n * m <= EXACT_CELLS:
         pooled = np.concatenate([reference, current])
         sizes = np.unique(pooled, return_counts=True)[1]
         if n != m or len(sizes) < n + m:
-            return exact_p_value(distance, n, m, sizes)
+            return exact_p_value(distance, n, m, sizes), "exact"
     usual = untied_p_value(distance, n, m)
     if usual > _CERTAIN and len(atoms := heavy_atoms(reference, current)):
-        return min(usual, bridge_p_value(math.sqrt(n * m / (n + m)) * distance, atoms))
-    return usual
+        height = math.sqrt(n * m / (n + m)) * distance
+        return min(usual, bridge_p_value(height, atoms)), "asymptotic with ties"
+    return usual, "asymptotic"
 
 
 def untied_p_value(distance: float, n: int, m: int) -> float:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-ENOUGH: Final = 25
+ENOUGH: Final = 100
 DRAWS: Final = 19_999
-_BATCHES: Final = (100, 400, 1_500, 6_000)
+_BATCHES: Final = (200, 800, 3_000, 8_000)
 
 
 def permutation_p_value(

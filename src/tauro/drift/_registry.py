@@ -19,9 +19,19 @@ ENTRY_POINTS: Final = {
 _OWN: Final[Mapping[str, Mapping[str, str]]] = {
     "numeric": {
         "ks": "tauro.drift._numeric:kolmogorov_smirnov",
+        "cramer_von_mises": "tauro.drift._numeric:cramer_von_mises",
+        "anderson_darling": "tauro.drift._numeric:anderson_darling",
+        "wasserstein": "tauro.drift._numeric:wasserstein",
+        "psi": "tauro.drift._binned:psi",
+        "jensen_shannon": "tauro.drift._binned:jensen_shannon",
+        "hellinger": "tauro.drift._binned:hellinger",
     },
     "categorical": {
         "chi_square": "tauro.drift._categorical:chi_square",
+        "total_variation": "tauro.drift._binned:total_variation",
+        "psi": "tauro.drift._binned:categorical_psi",
+        "jensen_shannon": "tauro.drift._binned:categorical_jensen_shannon",
+        "hellinger": "tauro.drift._binned:categorical_hellinger",
     },
 }
 _added: Final[dict[str, dict[str, Callable[..., Any]]]] = {"numeric": {}, "categorical": {}}
