@@ -23,7 +23,7 @@ from tauro.pipeline._plan import (
     raise_together,
 )
 from tauro.pipeline._scheduler import Listener, Scheduler
-from tauro.pipeline._workspace import Datasets, Workspace, split_outputs
+from tauro.pipeline._workspace import Datasets, Workspace, node_error, split_outputs
 
 __all__ = [
     "ML_KEYS",
@@ -56,6 +56,7 @@ __all__ = [
     "lost_values",
     "make_plan",
     "ml_word",
+    "node_error",
     "raise_together",
     "select_nodes",
     "split_outputs",

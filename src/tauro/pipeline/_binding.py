@@ -55,6 +55,11 @@ class Bound:
     positional: bool = False
     convert: Callable[[str], Any] | None = None
 
+    @property
+    def is_service(self) -> bool:
+        """Whether it is asked for by type hint."""
+        return self.kind is SourceKind.SERVICE
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -75,8 +80,10 @@ class Binding:
         """Call the function, each parameter given what ``values`` answers for it."""
         positional: list[Any] = []
         named: dict[str, Any] = {}
+        # Services come last: a run that opens for the node then knows the data the node got.
+        resolved = {item.parameter: values(item) for item in self.bound if not item.is_service}
         for item in self.bound:
-            value = values(item)
+            value = values(item) if item.is_service else resolved[item.parameter]
             if item.convert is not None and isinstance(value, str):
                 value = item.convert(value)
             if item.positional:

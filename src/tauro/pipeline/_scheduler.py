@@ -238,8 +238,14 @@ class Scheduler:
             duration=time.monotonic() - started.started,
             attempts=started.attempt,
             started_at=started.started_at,
-            run_ids=run_ids or getattr(error, "run_ids", ()),
+            run_ids=run_ids or _runs_of(error),
         )
+
+
+def _runs_of(error: BaseException | None) -> tuple[str, ...]:
+    """Return the tracking runs that a failed node opened."""
+    details = error.context.details if isinstance(error, NodeExecutionError) else {}
+    return tuple(details.get("run_ids", ()))
 
 
 def _overdue(node: Node) -> NodeExecutionError:

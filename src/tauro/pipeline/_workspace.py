@@ -52,25 +52,32 @@ class Workspace:
     values: dict[str, Any] = field(default_factory=dict)
     _held: dict[str, Any] = field(default_factory=dict)
 
-    def execute(self, binding: Binding) -> Any:
+    def execute(self, binding: Binding, seen: dict[str, Any] | None = None) -> Any:
         """Load a node's inputs, call its function, save its outputs, return what it returned.
+
+        Args:
+            binding: The node.
+            seen: Filled with the datasets that were loaded, before the function is called.
 
         Raises:
             NodeExecutionError: Any of it failed; the cause is chained.
         """
         node = binding.node
         try:
-            value = binding.call(lambda item: self._value(item, node))
+            value = binding.call(lambda item: self._value(item, node, seen))
             self._save(node, value)
         except Exception as error:  # the boundary around the user's code
             raise node_error(node, error, pipeline=self.pipeline, run_id=self.run_id) from error
         self.values[node.name] = value
         return value
 
-    def _value(self, item: Bound, node: Node) -> Any:
+    def _value(self, item: Bound, node: Node, seen: dict[str, Any] | None) -> Any:
         match item.kind:
             case SourceKind.DATASET:
-                return self._load(item.key)
+                value = self._load(item.key)
+                if seen is not None:
+                    seen[item.key] = value
+                return value
             case SourceKind.NODE:
                 return self.values[item.key]
             case SourceKind.SERVICE:

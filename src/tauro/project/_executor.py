@@ -23,6 +23,7 @@ from tauro.pipeline import (
 from tauro.project._listeners import RunListener
 from tauro.project._node import NodeRunner
 from tauro.project._options import RunOptions, RunResult
+from tauro.project._policy import MLPolicy
 from tauro.project._records import RunHistory, RunRecord
 from tauro.project._services import MLOpsHolder, ServiceProvider
 from tauro.project._session import Session
@@ -126,17 +127,24 @@ class PipelineExecutor(BaseExecutor):
         self, plan: Plan, options: RunOptions, run_id: str, values: dict[str, Any]
     ) -> NodeRunner:
         catalog = self.catalog()
+        policy = MLPolicy(self.context, plan.pipeline.name)
         workspace = Workspace(
             datasets=catalog,
             memory=plan.memory - self._volatile(),
-            provide=ServiceProvider(self.context, self._mlops),
+            provide=ServiceProvider(self.context, self._mlops, policy),
             params=options.params,
             dates=options.dates,
             pipeline=plan.pipeline.name,
             run_id=run_id,
             values=values,
         )
-        return NodeRunner(plan.bindings, workspace, catalog)
+        return NodeRunner(
+            bindings=plan.bindings,
+            workspace=workspace,
+            catalog=catalog,
+            ml_nodes=policy.ml_nodes(plan),
+            mlops=self._mlops,
+        )
 
     def plan(self, name: str, options: RunOptions | None = None) -> Plan:
         """Return what a run would do, with every function imported and every parameter bound.
@@ -188,6 +196,7 @@ class PipelineExecutor(BaseExecutor):
             reusable=resumed.values if resumed else (),
         )
         self._check_executor(plan, options)
+        MLPolicy(self.context, name).ml_nodes(plan)
         return plan
 
     def _check_executor(self, plan: Plan, options: RunOptions) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tauro._internal import _optional
 from tauro.catalog import Catalog
-from tauro.pipeline import Binding, NodeReturn, Workspace
+from tauro.errors import MLOpsError
+from tauro.pipeline import Binding, NodeReturn, Workspace, node_error
+from tauro.project._policy import MLNode
+from tauro.project._services import MLOpsHolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class NodeSpec:
     run_id: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class NodeRunner:
     """What a process needs to run nodes of one run.
 
@@ -36,19 +40,46 @@ class NodeRunner:
         bindings: Node to its function and sources.
         workspace: Where nodes find inputs and leave outputs.
         catalog: The datasets of the run.
+        ml_nodes: The nodes that are ML.
+        mlops: Makes their MLOps contexts.
     """
 
     bindings: Mapping[str, Binding]
     workspace: Workspace
     catalog: Catalog
+    ml_nodes: Mapping[str, MLNode]
+    mlops: MLOpsHolder
 
     def run(self, name: str) -> NodeReturn:
-        """Run a node.
+        """Run a node; an ML node within what records it.
 
         Raises:
             NodeExecutionError: It failed.
         """
-        return NodeReturn(self.workspace.execute(self.bindings[name]))
+        binding = self.bindings[name]
+        ml = self.ml_nodes.get(name)
+        if ml is None or not (ml.auto_log or binding.services):
+            return NodeReturn(self.workspace.execute(binding))
+        space = self.workspace
+        try:
+            # Opened before the node's work: a store that is not there must not cost hours first.
+            tracker = self.mlops.get(ml.settings).experiment_tracker
+        except (MLOpsError, OSError) as error:
+            raise node_error(
+                binding.node, error, pipeline=space.pipeline, run_id=space.run_id
+            ) from error
+        recording = _optional.load("tauro.project._recording:NodeRecording")
+        made = recording(
+            tracker=tracker,
+            catalog=self.catalog,
+            binding=binding,
+            pipeline=space.pipeline,
+            pipeline_run=space.run_id,
+            auto_log=ml.auto_log,
+            parameters=binding.node.parameters(space.params),
+        )
+        returned: NodeReturn = made.execute(space)
+        return returned
 
 
 _live: dict[str, NodeRunner] = {}
@@ -78,6 +109,6 @@ def run_node(spec: NodeSpec) -> NodeReturn:
     runner = _live.get(spec.run_id)
     if runner is not None:
         return runner.run(spec.node)
-    from tauro.project._remote import load_runner
-
-    return load_runner(spec).run(spec.node)
+    load_runner = _optional.load("tauro.project._remote:load_runner")
+    returned: NodeReturn = load_runner(spec).run(spec.node)
+    return returned

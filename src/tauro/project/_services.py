@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tauro._internal import _optional
-from tauro.config import Context
+from tauro.config import Context, MLOpsSettings
 from tauro.pipeline import Node, Service
+from tauro.project._policy import MLPolicy
+
+if TYPE_CHECKING:
+    from tauro.mlops import MLOpsContext
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What ``MLOpsContext.from_context`` reads of a project: settings of one node, and the root."""
+
+    mlops: MLOpsSettings
+    root: Path
 
 
 class MLOpsHolder:
-    """Makes the MLOps context of a project on first use, and not before.
+    """Makes the MLOps contexts of a project on first use, and not before.
+
+    Nodes with the same settings share one. The first becomes the active one of the process, so
+    that ``tauro.log_metric()`` in a node reaches the project's store.
 
     Args:
         context: The project's configuration.
@@ -25,23 +42,32 @@ class MLOpsHolder:
         self._context = context
         self.store = store
         self.tenant_id = tenant_id
-        self._made: Any = None
+        self._made: dict[MLOpsSettings, MLOpsContext] = {}
         self._lock = threading.Lock()
 
     @property
     def is_made(self) -> bool:
-        """Whether anything has asked for it."""
-        return self._made is not None
+        """Whether anything has asked for one."""
+        return bool(self._made)
 
-    def get(self) -> Any:
-        """Return the MLOps context."""
+    def get(self, settings: MLOpsSettings | None = None) -> MLOpsContext:
+        """Return the MLOps context of some settings, by default those of the project."""
+        chosen = settings if settings is not None else self._context.mlops
         with self._lock:
-            if self._made is None:
-                cls = _optional.load("tauro.mlops:MLOpsContext", purpose="tracking ML nodes")
-                self._made = cls.from_context(
-                    self._context, storage_path=self.store, tenant_id=self.tenant_id
-                )
-            return self._made
+            if chosen not in self._made:
+                self._made[chosen] = self._make(chosen)
+            return self._made[chosen]
+
+    def _make(self, settings: MLOpsSettings) -> MLOpsContext:
+        given = {"storage_path": self.store, "tenant_id": self.tenant_id}
+        cls = _optional.load("tauro.mlops:MLOpsContext", purpose="tracking ML nodes")
+        made: MLOpsContext = cls.from_context(
+            _Described(settings, self._context.root),
+            **{name: value for name, value in given.items() if value is not None},
+        )
+        if not self._made:
+            _optional.load("tauro.mlops:set_mlops_context")(made)
+        return made
 
 
 class ServiceProvider:
@@ -49,21 +75,26 @@ class ServiceProvider:
 
     Args:
         context: The project's configuration.
-        mlops: The holder of its MLOps context.
+        mlops: The holder of its MLOps contexts.
+        policy: Says which settings are a node's.
     """
 
-    def __init__(self, context: Context, mlops: MLOpsHolder) -> None:
+    def __init__(self, context: Context, mlops: MLOpsHolder, policy: MLPolicy) -> None:
         self._context = context
         self._mlops = mlops
+        self._policy = policy
 
     def __call__(self, service: Service, node: Node) -> Any:
-        """Return a service for a node."""
-        del node
+        """Return a service for a node; None where its settings switch MLOps off."""
         if service is Service.CONTEXT:
             return self._context
-        mlops = self._mlops.get()
+        if self._policy.enabled(node.name) is False:
+            return None
+        mlops = self._mlops.get(self._policy.settings(node.name))
         if service is Service.TRACKER:
             return mlops.experiment_tracker
         if service is Service.REGISTRY:
             return mlops.model_registry
+        if service is Service.RUN:
+            return _optional.load("tauro.project._recording:open_run")()
         return mlops
