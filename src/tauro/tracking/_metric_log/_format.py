@@ -67,6 +67,8 @@ pack_point = struct.Struct("<Iqqd").pack
 """Body of a point: run | key << 16, step, time, value."""
 pack_slot_into = struct.Struct("<IqqdI").pack_into
 """A whole point, checksum last. CPython stores each field in order, the last in one move."""
+unpack_points = struct.Struct("<HHqqdI").iter_unpack
+"""Run, key, step, time, value, checksum of each of many points."""
 pack_body_into = struct.Struct("<28sI").pack_into
 _definition = struct.Struct("<HHHBB20s")
 _metadata = struct.Struct("<HHIHH16s")
@@ -176,6 +178,7 @@ class Names:
     Attributes:
         runs: Number of a run to its id.
         keys: Number of a key to its name.
+        numbers: Id of a run to its number.
         first: Number of a run to the slot of its first definition.
         metadata: Slot of a point to its metadata as JSON text.
         sealed: Slots before the seal, None while there is none.
@@ -184,6 +187,7 @@ class Names:
     def __init__(self) -> None:
         self.runs: dict[int, str] = {}
         self.keys: dict[int, str] = {}
+        self.numbers: dict[str, int] = {}
         self.first: dict[int, int] = {}
         self.metadata: dict[int, str] = {}
         self.sealed: int | None = None
@@ -202,6 +206,8 @@ class Names:
             text = self._collect((kind, number), part, part + rest, chunk)
             if text is not None:
                 names[number] = text
+                if kind == RUN:
+                    self.numbers[text] = number
         elif kind == METADATA:
             _, _, point, part, rest, chunk = _metadata.unpack(body)
             text = self._collect((kind, point), part, part + rest, chunk)

@@ -9,11 +9,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Final, Literal
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from tauro._internal import _fs
@@ -32,6 +30,7 @@ from tauro.tracking._metric_log._format import (
     pack_point,
     segment_name,
 )
+from tauro.tracking._metric_log._liveness import start_of_this_process
 from tauro.tracking._metric_log._segment import (
     FIRST_SIZE,
     MappedSegment,
@@ -74,22 +73,19 @@ class LaneOptions:
     maps: bool
 
 
-@cache
-def _process_start(pid: int) -> float:
-    return float(psutil.Process(pid).create_time())
-
-
 @contextmanager
 def storage_errors(what: str, path: str) -> Iterator[None]:
     """Turn the file system's errors into ours."""
     try:
         yield
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(
-            f"{what} failed at {path}: {error.strerror or error}. "
-            "Points logged before this call are safe; this one was not accepted.",
+            f"{what} failed at {error.filename or path}: {error.strerror or error}. "
+            "No point that was accepted before is lost.",
             context={"path": path, "errno": error.errno},
-            suggestions=["Free space or repair the disk, then log the point again."],
+            suggestions=["Free space or check the disk and the permissions, then try again."],
         ) from error
 
 
@@ -219,7 +215,7 @@ class Lane:
             index=self._index,
             host=socket.gethostname(),
             pid=os.getpid(),
-            started=_process_start(os.getpid()),
+            started=start_of_this_process(),
             created_ns=now_ns(),
             salt=random.SystemRandom().getrandbits(32),
             previous=self._previous,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Final
 
+from tauro._internal import _fs
 from tauro._internal._ids import new_id
 from tauro.errors import StorageError
+from tauro.tracking._metric_log._background import BackgroundCompaction
+from tauro.tracking._metric_log._compact import Compaction, compact
 from tauro.tracking._metric_log._lane import (
     LEAST_SLOTS,
     Durability,
@@ -20,14 +22,15 @@ from tauro.tracking._metric_log._lane import (
     LaneOptions,
     storage_errors,
 )
-from tauro.tracking._metric_log._reader import History, Summary, read_history, read_summary
-from tauro.tracking._metric_log._values import as_name, refuse
+from tauro.tracking._metric_log._points import History, Summary
+from tauro.tracking._metric_log._reader import Follower, Reader
+from tauro.tracking._metric_log._repair import repair
+from tauro.tracking._metric_log._values import as_folder_name, as_name, refuse
+from tauro.tracking._metric_log._verify import Finding, verify
 from tauro.tracking._metric_log._writer import RunWriter
 
 DEFAULT_BUFFER: Final = 1 << 18
 """Points of a segment: 8 MB, a quarter of a second at a million points a second."""
-
-_FOLDER_NAME: Final = re.compile(r"[^/\\\0]+").fullmatch
 
 _logs: weakref.WeakSet[MetricLog] = weakref.WeakSet()
 
@@ -72,6 +75,8 @@ class MetricLog:
         self._count = 0
         self._writers: weakref.WeakSet[RunWriter] = weakref.WeakSet()
         self._closed = False
+        self._reader = Reader(self.folder)
+        self._background = BackgroundCompaction()
         _logs.add(self)
 
     # Writing
@@ -83,7 +88,7 @@ class MetricLog:
             TrackingValidationError: An id is not text, or the experiment's is not a folder's name.
         """
         as_name("The id of a run", run_id)
-        writer = RunWriter(self, _as_folder_name(experiment_id), run_id)
+        writer = RunWriter(self, as_folder_name(experiment_id), run_id)
         self._writers.add(writer)
         return writer
 
@@ -111,7 +116,7 @@ class MetricLog:
                     suggestions=["Log before closing the tracker, or open a new one."],
                 )
             options = LaneOptions(
-                folder=os.path.join(self.folder, experiment_id),
+                folder=self._folder_of(experiment_id),
                 writer_id=self.writer_id,
                 durability=self.durability,
                 buffer_size=self._buffer_size,
@@ -182,28 +187,102 @@ class MetricLog:
         self._lanes = {}
         self._count = 0
         self.writer_id = new_id()
+        self._reader = Reader(self.folder)
+        self._background = BackgroundCompaction()
 
     # Reading
 
-    def history(self, experiment_id: str, run_id: str, key: str) -> History:
-        """Return the points of a metric in the order logged, merged over writers by time."""
-        return read_history(os.path.join(self.folder, experiment_id), run_id, key)
+    def history(
+        self, experiment_id: str, run_id: str, key: str, *, max_points: int | None = None
+    ) -> History:
+        """Return the points of a metric in the order logged, merged over writers by time.
+
+        Args:
+            experiment_id: The run's experiment.
+            run_id: The run.
+            key: The metric; one that was never logged has an empty history.
+            max_points: Most points to return: first, last, and the lowest and highest of equal
+                stretches between them, so that no spike disappears.
+
+        Raises:
+            CorruptDataError: A part that holds the run is damaged.
+            StorageError: The files cannot be read.
+        """
+        with storage_errors("Reading metrics", self._folder_of(experiment_id)):
+            return self._reader.history(experiment_id, run_id, key, max_points)
 
     def summary(self, experiment_id: str, run_id: str) -> dict[str, Summary]:
-        """Return what there is of each metric of a run, by key."""
-        return read_summary(os.path.join(self.folder, experiment_id), run_id)
+        """Return what there is of each metric of a run, by key, sorted.
+
+        Raises:
+            CorruptDataError: A part that holds the run is damaged.
+            StorageError: The files cannot be read.
+        """
+        with storage_errors("Reading metrics", self._folder_of(experiment_id)):
+            return self._reader.summary(experiment_id, run_id)
 
     def keys(self, experiment_id: str, run_id: str) -> list[str]:
         """Return the metrics of a run, sorted."""
-        return sorted(self.summary(experiment_id, run_id))
+        return list(self.summary(experiment_id, run_id))
 
+    def follow(self, experiment_id: str, run_id: str) -> Follower:
+        """Return what gives the points of a run as they come, whoever logs them."""
+        self._folder_of(experiment_id)
+        return self._reader.follow(experiment_id, run_id)
 
-def _as_folder_name(experiment_id: str) -> str:
-    what = "The id of an experiment"
-    as_name(what, experiment_id)
-    if experiment_id.startswith(".") or not _FOLDER_NAME(experiment_id):
-        raise refuse(what, experiment_id, "a name without slashes that does not begin with a dot")
-    return experiment_id
+    # Upkeep
+
+    def compact(self, experiment_id: str, *, drop_runs: Collection[str] = ()) -> Compaction:
+        """Merge finished segments and small parts of an experiment into sorted Parquet parts.
+
+        Readers and writers are not disturbed, and it may be killed at any point.
+
+        Args:
+            experiment_id: The experiment.
+            drop_runs: Runs whose points are left out. What live writers still hold of them stays.
+
+        Raises:
+            CorruptDataError: A part is damaged; nothing was changed.
+            StorageError: The disk refused; nothing was lost.
+        """
+        folder = self._folder_of(experiment_id)
+        with storage_errors("Compacting metrics", folder):
+            return compact(folder, own=self._own_segments(experiment_id), drop=drop_runs)
+
+    def compact_when_due(self, experiment_id: str) -> None:
+        """Start a compaction in the background where enough finished segments have gathered.
+
+        Cheap enough for the end of every run: the folder is looked at once in a few seconds.
+        """
+        folder = self._folder_of(experiment_id)
+        self._background.consider(folder, lambda: self._own_segments(experiment_id))
+
+    def verify(self, experiment_id: str) -> list[Finding]:
+        """Return what is wrong with the files of an experiment; nothing is changed."""
+        folder = self._folder_of(experiment_id)
+        with storage_errors("Verifying metrics", folder):
+            return verify(folder)
+
+    def repair(self, experiment_id: str) -> Compaction:
+        """Move the good points of damaged files to new parts; put the damaged files aside.
+
+        Raises:
+            StorageError: The disk refused; nothing was lost.
+        """
+        folder = self._folder_of(experiment_id)
+        with storage_errors("Repairing metrics", folder):
+            return repair(folder, own=self._own_segments(experiment_id))
+
+    def experiments(self) -> list[str]:
+        """Return the ids of the experiments that have points."""
+        return [entry.name for entry in _fs.list_dir(self.folder) if entry.is_dir()]
+
+    def _own_segments(self, experiment_id: str) -> set[str]:
+        lanes = self._all_lanes(experiment_id)
+        return {lane.segment.path for lane in lanes if lane.segment is not None}
+
+    def _folder_of(self, experiment_id: str) -> str:
+        return os.path.join(self.folder, as_folder_name(experiment_id))
 
 
 def _reset_logs() -> None:

@@ -1,101 +1,91 @@
-"""History and summary of a run, from all who wrote it."""
+"""The reading verbs over one folder of experiments."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from tauro.tracking._metric_log._cursor import RunCursor, RunFold, Stretch
+from tauro.tracking._metric_log._envelope import check_max_points, keep, thinned
+from tauro.tracking._metric_log._index import IndexCache
+from tauro.tracking._metric_log._points import History, Points, Summary, merge
+from tauro.tracking._metric_log._view import Views
 
-from tauro.tracking._metric_log._format import parse_name
-from tauro.tracking._metric_log._scan import read_segment, segment_files
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The points of a metric, in order.
-
-    Attributes:
-        step: As logged.
-        value: As logged; NaN and infinities are kept.
-        timestamp_ns: Nanoseconds since the epoch.
-    """
-
-    step: NDArray[np.int64]
-    value: NDArray[np.float64]
-    timestamp_ns: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.step)
+_FOLDS: Final = 64
+_FINER: Final = 4
+"""Of a stretch, so many times ``max_points`` are kept until all stretches are merged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What there is of a metric in a run.
-
-    Attributes:
-        last_value: Value of the last point of its history.
-        last_step: Its step.
-        last_timestamp_ns: Its time.
-        count: How many points.
-        min: Least value that is a number; NaN where there is none.
-        max: Greatest.
-    """
-
-    last_value: float
-    last_step: int
-    last_timestamp_ns: int
-    count: int
-    min: float
-    max: float
+def _by_key(stretches: list[Stretch]) -> dict[str, History]:
+    parts: dict[str, dict[str, list[Points]]] = {}
+    for (key, lane), points in stretches:
+        parts.setdefault(key, {}).setdefault(lane, []).append(points)
+    return {
+        key: merge({lane: Points.joined(pieces) for lane, pieces in lanes.items()})
+        for key, lanes in sorted(parts.items())
+    }
 
 
-def _points(folder: str, run_id: str) -> dict[str, History]:
-    lanes: dict[tuple[str, str], list[NDArray[np.void]]] = {}
-    for path in segment_files(folder):
-        lane = parse_name(os.path.basename(path))
-        segment = read_segment(path)
-        numbers = [number for number, name in segment.names.runs.items() if name == run_id]
-        if not numbers or lane is None:
-            continue
-        mine = segment.slots[segment.slots["run"] == numbers[0]]
-        for number in np.unique(mine["key"]).tolist():
-            key = segment.names.keys.get(number)
-            if key is not None:
-                lanes.setdefault((key, lane[0]), []).append(mine[mine["key"] == number])
-    keys: dict[str, list[NDArray[np.void]]] = {}
-    for (key, _), parts in sorted(lanes.items()):
-        keys.setdefault(key, []).append(np.concatenate(parts))
-    return {key: _merged(parts) for key, parts in keys.items()}
+class Follower:
+    """Gives what was logged to a run since it was last asked. Use it from one thread at a time."""
+
+    def __init__(self, folder: str, views: Views, indexes: IndexCache, run_id: str) -> None:
+        self._folder = folder
+        self._views = views
+        self._cursor = RunCursor(indexes, run_id)
+
+    def poll(self) -> dict[str, History]:
+        """Return the new points by metric; the first call returns what there is already.
+
+        Every point is returned once. Those of one writer come in the order logged.
+        """
+        return _by_key(self._views.read(self._folder, self._cursor.advance))
 
 
-def _merged(lanes: list[NDArray[np.void]]) -> History:
-    slots = np.concatenate(lanes)
-    if len(lanes) > 1:
-        # A lane keeps its own order also where its clock, or its client, went backwards.
-        when = np.concatenate([np.maximum.accumulate(lane["time"]) for lane in lanes])
-        slots = slots[np.argsort(when, kind="stable")]
-    return History(slots["step"].copy(), slots["value"].copy(), slots["time"].copy())
+class Reader:
+    """Reads the log of every experiment below a folder. Safe to use from any thread."""
 
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._views = Views()
+        self._indexes = IndexCache()
+        self._folds: OrderedDict[tuple[str, str], tuple[threading.Lock, RunFold]] = OrderedDict()
+        self._lock = threading.Lock()
 
-def read_history(folder: str, run_id: str, key: str) -> History:
-    """Return the history of one metric."""
-    empty = np.empty(0, np.int64)
-    return _points(folder, run_id).get(key, History(empty, np.empty(0, np.float64), empty))
+    def history(self, experiment_id: str, run_id: str, key: str, max_points: int | None) -> History:
+        """Return the points of a metric."""
+        reduce: Callable[[Points], Points] | None = None
+        if max_points is not None:
+            most = _FINER * check_max_points(max_points)
 
+            def reduce(points: Points) -> Points:
+                return points if len(points) <= most else points.pick(keep(points.value, most))
 
-def read_summary(folder: str, run_id: str) -> dict[str, Summary]:
-    """Return the summary of each metric."""
-    found = {}
-    for key, history in _points(folder, run_id).items():
-        numbers = history.value[~np.isnan(history.value)]
-        found[key] = Summary(
-            last_value=float(history.value[-1]),
-            last_step=int(history.step[-1]),
-            last_timestamp_ns=int(history.timestamp_ns[-1]),
-            count=len(history),
-            min=float(numbers.min()) if len(numbers) else float("nan"),
-            max=float(numbers.max()) if len(numbers) else float("nan"),
+        stretches = self._views.read(
+            os.path.join(self._folder, experiment_id),
+            lambda view: RunCursor(self._indexes, run_id, key).advance(view, reduce),
         )
-    return found
+        found = _by_key(stretches).get(key)
+        return merge({}) if found is None else thinned(found, max_points)
+
+    def summary(self, experiment_id: str, run_id: str) -> dict[str, Summary]:
+        """Return what there is of each metric of a run."""
+        with self._lock:
+            held = self._folds.get((experiment_id, run_id))
+            if held is None:
+                held = (threading.Lock(), RunFold(self._indexes, run_id))
+                self._folds[experiment_id, run_id] = held
+                if len(self._folds) > _FOLDS:
+                    self._folds.popitem(last=False)
+            self._folds.move_to_end((experiment_id, run_id))
+        lock, fold = held
+        with lock:
+            return self._views.read(os.path.join(self._folder, experiment_id), fold.advance)
+
+    def follow(self, experiment_id: str, run_id: str) -> Follower:
+        """Return what gives the new points of a run."""
+        folder = os.path.join(self._folder, experiment_id)
+        return Follower(folder, self._views, self._indexes, run_id)

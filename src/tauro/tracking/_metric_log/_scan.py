@@ -1,94 +1,75 @@
-"""Reading one segment, finished or not, from any process."""
+"""Slots of a segment's file, checked."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tauro._internal import _fs
 from tauro.tracking._metric_log._checksum import checksums
-from tauro.tracking._metric_log._format import (
-    HEADER_SIZE,
-    SLOT,
-    SLOT_SIZE,
-    Header,
-    Names,
-    Slots,
-    bodies_of,
-    decode_header,
-)
+from tauro.tracking._metric_log._format import HEADER_SIZE, SLOT, SLOT_SIZE, Slots
+
+Mask = NDArray[np.bool_]
+FIRST: Final = 1 << 6
+MOST: Final = 1 << 15
+"""Slots of the first and of the largest read: a poll costs 2 kB, a scan works in 1 MB pieces."""
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """What a segment holds.
+class Checked:
+    """Slots and what their checksums say.
 
     Attributes:
-        header: Who wrote it, None where it cannot be read.
-        names: Its definitions and metadata.
-        slots: Its points.
-        places: The slot of each point.
-        damaged: Slots whose checksum does not fit.
-        unfinished: Slots whose write was cut off, which nobody was told to have been logged.
-        broken_headers: Which copies of the header are damaged.
+        slots: As they are in the file.
+        good: The checksum fits.
+        damaged: It does not, though a write ended there.
+        unfinished: No write ended there, though one began: nobody was told that it had.
     """
 
-    header: Header | None
-    names: Names
     slots: Slots
-    places: NDArray[np.int64]
-    damaged: NDArray[np.int64]
-    unfinished: NDArray[np.int64]
-    broken_headers: list[int]
+    good: Mask
+    damaged: Mask
+    unfinished: Mask
 
 
-def split(slots: Slots, salt: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell which slots are good, and which hold anything at all."""
-    words = slots.view(np.uint64).reshape(len(slots), SLOT_SIZE // 8)
-    used: NDArray[np.bool_] = np.bitwise_or.reduce(words, axis=1) != 0
-    good: NDArray[np.bool_] = checksums(slots, salt) == slots["crc"]
-    return good & used, used
+def check(slots: Slots, salt: int) -> Checked:
+    """Check the slots of a contiguous array."""
+    good: Mask = checksums(slots, salt) == slots["crc"]
+    ended = slots["crc"] != 0
+    bad = ~good
+    begun = bad & ~ended
+    if begun.any():
+        words = slots.view(np.uint64).reshape(len(slots), SLOT_SIZE // 8)
+        begun &= np.bitwise_or.reduce(words, axis=1) != 0
+    return Checked(slots, good, bad & ended, begun)
 
 
-def read_segment(path: str) -> Segment:
-    """Read a whole segment.
+class SlotReader:
+    """Reads slots of one file, also while its owner appends to it. Close it after use.
 
     Raises:
-        FileNotFoundError: It was compacted away.
+        FileNotFoundError: Compaction has removed the file.
     """
-    data = _fs.read_bytes(path)
-    header, broken = decode_header(data[:HEADER_SIZE])
-    names = Names()
-    count = max(0, len(data) - HEADER_SIZE) // SLOT_SIZE
-    nothing = np.empty(0, np.int64)
-    if header is None:
-        return Segment(None, names, np.empty(0, SLOT), nothing, nothing, nothing, broken)
-    slots = np.frombuffer(data, SLOT, count, HEADER_SIZE) if count else np.empty(0, SLOT)
-    good, used = split(slots, header.salt)
-    unfinished = used & ~good & (slots["crc"] == 0)
-    damaged = used & ~good & ~unfinished
-    special = np.flatnonzero(good & (slots["key"] == 0))
-    for place, body in zip(special.tolist(), bodies_of(slots[special]), strict=True):
-        names.add(place, body)
-    points = np.flatnonzero(good & (slots["key"] != 0))
-    return Segment(
-        header,
-        names,
-        slots[points],
-        points,
-        np.flatnonzero(damaged),
-        np.flatnonzero(unfinished),
-        broken,
-    )
 
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fd = _fs.open_fd(path, os.O_RDONLY)
 
-def segment_files(folder: str) -> list[str]:
-    """Return the paths of the segments of an experiment."""
-    return [
-        os.path.join(folder, entry.name)
-        for entry in _fs.list_dir(folder)
-        if entry.name.endswith(".seg") and not _fs.is_temporary(entry.name)
-    ]
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _fs.close_fd(self._fd, self.path)
+
+    def header(self) -> bytes:
+        """Return the bytes of the header."""
+        return _fs.read_at(self._fd, HEADER_SIZE, 0, self.path)
+
+    def slots(self, start: int, count: int) -> Slots:
+        """Return up to ``count`` slots from ``start`` on; fewer only at the end of the file."""
+        data = _fs.read_at(self._fd, count * SLOT_SIZE, HEADER_SIZE + start * SLOT_SIZE, self.path)
+        return np.frombuffer(data, SLOT, len(data) // SLOT_SIZE)

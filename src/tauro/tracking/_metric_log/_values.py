@@ -80,6 +80,15 @@ def as_name(what: str, text: Any) -> bytes:
     return data
 
 
+def as_folder_name(experiment_id: Any) -> str:
+    """Return an experiment's id, which is the name of its folder."""
+    what = "The id of an experiment"
+    as_name(what, experiment_id)
+    if experiment_id.startswith(".") or any(mark in experiment_id for mark in "/\\"):
+        raise refuse(what, experiment_id, "a name without slashes that does not begin with a dot")
+    return str(experiment_id)
+
+
 def as_values(key: str, values: ArrayLike | Sequence[Any]) -> NDArray[np.float64]:
     """Return a column of values, checked as :func:`as_value` checks one."""
     column = np.asarray(values)

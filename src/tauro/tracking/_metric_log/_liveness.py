@@ -1,0 +1,63 @@
+"""Whether the writer of a segment is gone, so that nothing will be appended any more."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from functools import cache
+from typing import Final
+
+import psutil
+
+from tauro._internal import _fs
+from tauro.tracking._metric_log._format import HEADER_SIZE, Header, decode_header
+
+_FOREIGN_AGE: Final = 24 * 3600.0
+"""A segment of another machine counts as left only after so long: locks may not reach there."""
+
+
+@cache
+def _start_of(pid: int) -> float:
+    return float(psutil.Process(pid).create_time())
+
+
+def start_of_this_process() -> float:
+    """Return when this process started, in seconds since the epoch."""
+    return _start_of(os.getpid())
+
+
+def _process_lives(header: Header) -> bool:
+    try:
+        return abs(psutil.Process(header.pid).create_time() - header.started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def is_left(path: str, *, sealed: bool) -> bool:
+    """Tell whether nobody will write to a segment any more.
+
+    Its writer holds the file's lock while it lives. A lock that can be taken is enough for a
+    sealed segment; else the process must also be gone, or be of another machine and silent for a
+    day, for the file systems where locks do not work.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    fd = _fs.open_fd(path, os.O_RDONLY)
+    try:
+        # Without the second look, a file that took the name after we opened it could be lost.
+        if not _fs.try_lock_fd(fd, path) or not _fs.is_same_file(fd, path):
+            return False
+        if sealed:
+            return True
+        header, _ = decode_header(_fs.read_at(fd, HEADER_SIZE, 0, path))
+        if header is None:
+            return True
+        if header.host == socket.gethostname():
+            return header.pid == os.getpid() or not _process_lives(header)
+        return time.time() - os.fstat(fd).st_mtime > _FOREIGN_AGE
+    finally:
+        _fs.close_fd(fd, path)

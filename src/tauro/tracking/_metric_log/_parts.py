@@ -1,0 +1,189 @@
+"""Parquet files of compacted points, sorted by run, key, step; and their summaries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tauro._internal._ids import new_id
+from tauro.errors import CorruptDataError
+from tauro.tracking._metric_log._blocks import CheckedFile, is_intact, write_file
+from tauro.tracking._metric_log._manifest import FileRecord, PartRecord
+from tauro.tracking._metric_log._points import LaneKey, LaneSummary, Points, Summary
+from tauro.tracking._metric_log._rows import Rows
+
+ROW_GROUP: Final = 1 << 15
+"""Points of a row group: what must be read for one run, and what one damaged byte costs."""
+
+_NAMES: Final = ["run_id", "key", "writer"]
+_NAME: Final = pa.dictionary(pa.int32(), pa.string())
+_SCHEMA: Final = pa.schema(
+    [
+        ("run_id", _NAME),
+        ("key", _NAME),
+        ("step", pa.int64()),
+        ("value", pa.float64()),
+        ("timestamp", pa.timestamp("ns", tz="UTC")),
+        ("writer", _NAME),
+        ("seq", pa.int64()),
+        ("metadata", pa.string()),
+    ]
+)
+"""``writer`` and ``seq`` say in what order the points were logged; ``metadata`` is JSON text."""
+
+
+def is_part_file(name: str) -> bool:
+    """Tell whether a file name is one that a manifest may hold."""
+    return name.endswith(".parquet") and name.startswith(("part-", "summary-"))
+
+
+def _encoded(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    names = [name for name in ("run_id", "key", "writer", "metadata") if name in table.schema.names]
+    pq.write_table(table, sink, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=names)
+    return bytes(sink.getvalue())
+
+
+def _open(raw: CheckedFile) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.PythonFile(raw, "r"), read_dictionary=_NAMES)
+
+
+def write_part(folder: str, rows: Rows) -> PartRecord:
+    """Write points, at least one, as a part; no reader looks at it until a manifest names it."""
+    name = new_id()
+    rows = rows.sorted()
+    return PartRecord(
+        points=write_file(folder, f"part-{name}.parquet", _encoded(rows.to_arrow())),
+        summary=write_file(folder, f"summary-{name}.parquet", _encoded(rows.summaries())),
+        rows=len(rows),
+        first_run=rows.run.texts[rows.run.codes[0]],
+        last_run=rows.run.texts[rows.run.codes[-1]],
+    )
+
+
+def _groups(file: pq.ParquetFile, run_id: str, key: str | None) -> list[int]:
+    """Return the row groups that may hold a run and key, by their statistics."""
+    chosen = []
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        runs, keys = group.column(0).statistics, group.column(1).statistics
+        if runs.min <= run_id <= runs.max and (
+            key is None or runs.min != runs.max or keys.min <= key <= keys.max
+        ):
+            chosen.append(number)
+    return chosen
+
+
+def _read(folder: str, record: FileRecord, run_id: str, key: str | None) -> pa.Table:
+    with CheckedFile(folder, record) as raw, _open(raw) as file:
+        table = file.read_row_groups(_groups(file, run_id, key), use_threads=False)
+    wanted = pc.equal(table["run_id"], run_id)
+    if key is not None:
+        wanted = pc.and_(wanted, pc.equal(table["key"], key))
+    return table.filter(wanted)
+
+
+def read_rows(folder: str, part: PartRecord) -> Rows:
+    """Return every point of a part."""
+    with CheckedFile(folder, part.points) as raw, _open(raw) as file:
+        return Rows.from_arrow(file.read(use_threads=False))
+
+
+def decode_rows(data: bytes) -> Rows:
+    """Return the points of a part's bytes, for which nobody vouches.
+
+    Raises:
+        pyarrow.ArrowException, OSError: It is not Parquet.
+    """
+    return Rows.from_arrow(pq.read_table(pa.BufferReader(data), read_dictionary=_NAMES))
+
+
+def damaged_files(folder: str, part: PartRecord) -> list[str]:
+    """Return which files of a part are missing or not what was written."""
+    return [
+        record.name
+        for record in (part.points, part.summary)
+        if not is_intact(os.path.join(folder, record.name), record)
+    ]
+
+
+def salvage_rows(folder: str, part: PartRecord) -> Rows:
+    """Return the points of the row groups of a part that are still what was written."""
+    found = [Rows.from_arrow(_SCHEMA.empty_table())]
+    try:
+        raw = CheckedFile(folder, part.points)
+    except FileNotFoundError:
+        return found[0]
+    with raw:
+        try:
+            file = _open(raw)
+        except CorruptDataError:
+            return found[0]
+        for number in range(file.num_row_groups):
+            try:
+                found.append(Rows.from_arrow(file.read_row_group(number, use_threads=False)))
+            except CorruptDataError:
+                continue
+    return Rows.joined(found)
+
+
+def read_points(
+    folder: str, part: PartRecord, run_id: str, key: str | None = None
+) -> Iterator[tuple[LaneKey, Points]]:
+    """Yield the points of a run in a part, by key and lane, in the order logged."""
+    if not part.may_hold(run_id):
+        return
+    table = _read(folder, part.points, run_id, key)
+    if not len(table):
+        return
+    rows = Rows.from_arrow(table)
+    pairs = rows.key.codes.astype(np.int64) * len(rows.lane.texts) + rows.lane.codes
+    for pair in np.unique(pairs).tolist():
+        mine = np.flatnonzero(pairs == pair)
+        mine = mine[np.argsort(rows.seq[mine], kind="stable")]
+        key_code, lane_code = divmod(pair, len(rows.lane.texts))
+        lane = rows.lane.texts[lane_code]
+        yield (
+            (rows.key.texts[key_code], lane),
+            Points(
+                seq=rows.seq[mine],
+                step=rows.step[mine],
+                time=rows.time[mine],
+                value=rows.value[mine],
+                metadata={seq: text for (of, seq), text in rows.metadata.items() if of == lane},
+            ),
+        )
+
+
+def read_summaries(
+    folder: str, part: PartRecord, run_id: str
+) -> Iterator[tuple[LaneKey, LaneSummary]]:
+    """Yield what a part holds of each metric of a run, by key and lane."""
+    if not part.may_hold(run_id):
+        return
+    table = _read(folder, part.summary, run_id, None)
+    for name in ("last_timestamp", "greatest_timestamp"):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].cast(pa.int64()))
+    for row in table.to_pylist():
+        yield (
+            (row["key"], row["writer"]),
+            LaneSummary(
+                Summary(
+                    last_value=row["last_value"],
+                    last_step=row["last_step"],
+                    last_timestamp_ns=row["last_timestamp"],
+                    count=row["count"],
+                    min=row["min"],
+                    max=row["max"],
+                ),
+                when=row["greatest_timestamp"],
+                seq=row["last_seq"],
+            ),
+        )
