@@ -34,7 +34,7 @@ class Books:
 
     def load(self, index: Index) -> None:
         """Take what was published."""
-        for document in index.table[DOCUMENT].to_pylist():
+        for document in index.column(DOCUMENT).to_pylist():
             self.put(document.encode())
         self.changed = False
 

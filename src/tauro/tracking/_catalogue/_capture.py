@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tauro.tracking._catalogue._arrow import positions as as_positions
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._table import DOCUMENT, runs_table, stack
 from tauro.tracking._models import RunRecord, decode_run
@@ -38,7 +39,7 @@ class Captured:
         """Return the runs, in order."""
         found: dict[int, RunRecord] = {}
         for part in self.parts:
-            documents = part.index.table[DOCUMENT].take(pa.array(part.rows)).to_pylist()
+            documents = part.index.documents(part.rows)
             for position, document in zip(part.positions, documents, strict=True):
                 found[position] = decode_run(document)
         for position, document in self.changed:
@@ -57,9 +58,9 @@ class Captured:
             )
         ]
         for part in self.parts:
-            tables.append(part.index.table.drop_columns([DOCUMENT]).take(pa.array(part.rows)))
+            tables.append(part.index.rows(part.rows, part.index.names - {DOCUMENT}))
             positions += part.positions
         places = [0] * self.size
         for place, position in enumerate(positions):
             places[position] = place
-        return stack(tables).take(pa.array(places, pa.int64()))
+        return stack(tables).take(as_positions(places))

@@ -36,7 +36,7 @@ def captured_frame(captured: Captured, fields: Sequence[Field] | None) -> pd.Dat
     else:
         names = [str(field) for field in fields]
     columns = {name: _column(table, name, kinds.get(name, "text")) for name in names}
-    frame: pd.DataFrame = pa.table(columns).to_pandas()
+    frame: pd.DataFrame = pa.Table.from_arrays(list(columns.values()), list(columns)).to_pandas()
     return frame
 
 

@@ -2,67 +2,192 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+import itertools
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tauro._internal import _fs
-from tauro.tracking._catalogue._table import DOCUMENT
+from tauro._internal._fork import tell_after_fork
+from tauro.tracking._catalogue._arrow import positions
+from tauro.tracking._catalogue._table import DOCUMENT, merge
 
 FORMAT: Final = 1
 _KEY: Final = b"tauro"
-_ROW_GROUP: Final = 16_384
+_ROW_GROUP: Final = 8192
+_CACHE_BYTES: Final = 256 << 20
+_numbers = itertools.count()
 
 
-@dataclass(frozen=True, slots=True)
 class Index:
-    """A view as it was published.
+    """Rows as they were published, compressed in memory and decoded where they are asked for.
 
-    Attributes:
-        serial: Rises with every publication of the store.
-        table: Its rows.
-        cut: Whether metrics, params or tags without a column of their own stand in documents only.
+    Args:
+        data: The bytes of the file.
+
+    Raises:
+        ValueError: They are not a view of this format.
     """
 
+    def __init__(self, data: bytes) -> None:
+        try:
+            # Not read_table: it imports pandas.
+            self._file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            about = msgspec.json.decode((self._file.schema_arrow.metadata or {})[_KEY], type=_About)
+        except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
+            raise ValueError(f"not a view: {error}") from error
+        if about.format != FORMAT:
+            raise ValueError(f"a view of format {about.format}")
+        self.serial = about.serial
+        self.cut = about.cut
+        self.checksum = zlib.crc32(data)
+        self.data = data
+        self.schema: pa.Schema = self._file.schema_arrow
+        self.names = frozenset(self.schema.names)
+        metadata = self._file.metadata
+        sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        self._ends = np.cumsum(sizes, dtype=np.int64)
+        self._number = next(_numbers)
+        self._lock = threading.Lock()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def verify(self) -> None:
+        """Read everything, so that a flipped byte is found now.
+
+        Raises:
+            ValueError: Something is damaged.
+        """
+        try:
+            self.table()
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"damaged: {error}") from error
+
+    def table(self, columns: Iterable[str] | None = None) -> pa.Table:
+        """Return columns, by default all, of every row."""
+        with self._lock:
+            return self._file.read(columns=None if columns is None else list(columns))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return one column."""
+        return self.table([name]).column(0)
+
+    def rows(self, rows: Sequence[int], columns: Iterable[str]) -> pa.Table:
+        """Return columns of some rows, in the order asked for."""
+        wanted = np.asarray(rows, np.int64)
+        groups = np.searchsorted(self._ends, wanted, side="right")
+        needed, places = np.unique(groups, return_inverse=True)
+        with self._lock:
+            table = self._file.read_row_groups(needed.tolist(), columns=list(columns))
+        starts = np.concatenate(([0], self._ends[:-1]))
+        sizes = (self._ends - starts)[needed]
+        shift = np.concatenate(([0], np.cumsum(sizes)[:-1])) - starts[needed]
+        return table.take(positions(wanted + shift[places]))
+
+    def documents(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the documents of some rows, in the order asked for."""
+        groups = np.searchsorted(self._ends, np.asarray(rows, np.int64), side="right").tolist()
+        groups_of = {group: self._group(group) for group in set(groups)}
+        starts = [0, *self._ends.tolist()]
+        return [
+            groups_of[group][row - starts[group]].as_py()
+            for row, group in zip(rows, groups, strict=True)
+        ]
+
+    def _group(self, group: int) -> pa.Array:
+        key = (self._number, group)
+        found = _groups.get(key)
+        if found is None:
+            with self._lock:
+                table = self._file.read_row_group(group, columns=[DOCUMENT])
+            found = table.column(0).combine_chunks().cast(pa.large_binary())
+            _groups.put(key, found)
+        return found
+
+
+class _About(msgspec.Struct):
+    format: int
     serial: int
-    table: pa.Table
     cut: bool
 
 
-def write_index(path: str, index: Index) -> None:
-    """Put a view in place in one step."""
-    about = {"format": FORMAT, "serial": index.serial, "cut": index.cut}
-    table = index.table.replace_schema_metadata({_KEY: msgspec.json.encode(about)})
+class _Groups:
+    """The documents decoded last, up to a number of bytes, over all indices of the process."""
+
+    def __init__(self) -> None:
+        self._after_fork()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._arrays: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[int, int]) -> pa.Array | None:
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+            return self._arrays.get(key)
+
+    def put(self, key: tuple[int, int], array: pa.Array) -> None:
+        with self._lock:
+            if key not in self._arrays:
+                self._arrays[key] = array
+                self._bytes += array.nbytes
+            while self._bytes > _CACHE_BYTES and len(self._arrays) > 1:
+                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
+
+
+_groups: Final = _Groups()
+
+
+def encode_index(table: pa.Table, *, serial: int, cut: bool) -> bytes:
+    """Return a view as a Parquet file.
+
+    Args:
+        table: Its rows.
+        serial: The publication it belongs to.
+        cut: Whether metrics, params or tags without a column of their own stand in documents only.
+    """
+    about = msgspec.json.encode(_About(FORMAT, serial, cut))
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table,
+        table.replace_schema_metadata({_KEY: about}),
         sink,
         compression="zstd",
         compression_level=1,
         row_group_size=_ROW_GROUP,
         use_dictionary=[name for name in table.column_names if name not in (DOCUMENT, "run_id")],
         write_statistics=False,
+        write_page_checksum=True,
     )
-    _fs.replace_file(path, sink.getvalue().to_pybytes())
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
-def read_index(path: str) -> Index | None:
-    """Return the view at a path, or None where there is none that this version can use.
+def build_index(
+    before: pa.Table | None, changes: pa.Table, *, serial: int, cut: bool = False
+) -> Index:
+    """Return rows of a view and newer ones as a new view.
 
-    A missing, damaged, foreign or newer file is all one: the view is made anew from the documents.
+    Args:
+        before: The rows that are as they were.
+        changes: The newer ones.
+        serial: The publication.
+        cut: Whether columns of ``before`` were left out.
     """
-    try:
-        data = _fs.read_bytes(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        table = pq.read_table(pa.BufferReader(data))
-        about: dict[str, Any] = msgspec.json.decode((table.schema.metadata or {})[_KEY])
-    except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError):
-        return None
-    if about.get("format") != FORMAT:
-        return None
-    return Index(int(about["serial"]), table, bool(about["cut"]))
+    table = merge(before, changes, "run_id", cut=cut)
+    columns = {*changes.column_names, *(before.column_names if before is not None else ())}
+    cut = cut or table.num_columns < len(columns)
+    return Index(encode_index(table, serial=serial, cut=cut))

@@ -13,7 +13,7 @@ from tauro._internal._fork import tell_after_fork
 from tauro.tracking._catalogue._books import Books
 from tauro.tracking._catalogue._documents import DocumentSource
 from tauro.tracking._catalogue._entry import Entry, EntryKind
-from tauro.tracking._catalogue._index import Index, read_index
+from tauro.tracking._catalogue._index import Index, build_index
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._reader import JournalReader, Tail, Tentative
 from tauro.tracking._catalogue._state import State, read_state
@@ -88,7 +88,7 @@ class Loader:
         self.reader.forget(set(self.reader.lost))
         self.epoch += 1
         experiment_ids = self._documents.experiment_ids()
-        self.view = View({each: self._from_documents(each) for each in experiment_ids})
+        self.view = View(_present({each: self._from_documents(each) for each in experiment_ids}))
         self.books = Books()
         self._read_experiments(experiment_ids)
 
@@ -96,9 +96,10 @@ class Loader:
         """Start from a publication that was made of what is in memory."""
         before, self.state = self.view, state
         self.reader.forget(state.folded)
-        self.view = View({**before.indices, **indices})
+        runs = {key: index for key, index in indices.items() if key}
+        self.view = View({**before.indices, **runs})
         self.view.take_over(before)
-        self.books.changed = False
+        self.books.changed &= "" not in indices
 
     # Views
 
@@ -115,28 +116,44 @@ class Loader:
             self.reader.forget(set(self.reader.lost))
         self.reader.forget(state.folded)
         experiment_ids = self._documents.experiment_ids()
-        self.view = View({each: self._index_of(each, state, before) for each in experiment_ids})
+        indices = {each: self._index_of(each, state, before) for each in experiment_ids}
+        self.view = View(_present(indices))
         self.view.take_over(before)
-        books = read_index(self._layout.experiments_index)
-        if books is not None and books.serial >= state.views.get("", 0):
+        books = self._read_index(self._layout.experiments_index, state, "")
+        if books is not None:
             self.books.load(books)
-        else:
+        elif "" in state.views:
             self._read_experiments(experiment_ids)
 
-    def _index_of(self, experiment_id: str, state: State, before: View) -> Index:
-        wanted = state.views.get(experiment_id, 0)
+    def _index_of(self, experiment_id: str, state: State, before: View) -> Index | None:
+        wanted = state.views.get(experiment_id)
         known = before.indices.get(experiment_id)
-        if known is not None and known.serial == wanted != REBUILT:
+        if known is not None and wanted == (known.serial, known.checksum):
             return known
-        if known is not None and known.serial == REBUILT and len(known.table):
+        if known is not None and known.serial == REBUILT:
             # There was a reason to doubt what is published, and nobody has published since.
             return self._from_documents(experiment_id)
-        index = read_index(self._layout.runs_index(experiment_id))
-        if index is not None and index.serial >= wanted:
-            return index
-        if wanted:
-            return self._from_documents(experiment_id)
-        return _EMPTY
+        path = self._layout.runs_index(experiment_id)
+        index = self._read_index(path, state, experiment_id)
+        return self._from_documents(experiment_id) if index is None and wanted else index
+
+    @staticmethod
+    def _read_index(path: str, state: State, key: str) -> Index | None:
+        """Return the view at a path, or None where there is none that can be trusted.
+
+        A missing, damaged, outdated or foreign file is all one: the view comes from documents.
+        """
+        try:
+            index = Index(_fs.read_bytes(path))
+            wanted = state.views.get(key, (REBUILT, 0))
+            if index.serial < wanted[0]:
+                return None
+            if wanted != (index.serial, index.checksum):
+                # Published, but not yet under a state that vouches for it.
+                index.verify()
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        return index
 
     def _find_unknown(self) -> None:
         """Compare the names of documents with what is known, where a folder changed since its view.
@@ -160,7 +177,7 @@ class Loader:
             for run_id in mine - present:
                 self.view.remove(run_id, self.view.rev_of(run_id))
 
-    def _from_documents(self, experiment_id: str) -> Index:
+    def _from_documents(self, experiment_id: str) -> Index | None:
         records, documents = [], []
         for run_id in self._documents.run_ids(experiment_id):
             document = self._documents.run(experiment_id, run_id)
@@ -172,7 +189,9 @@ class Loader:
                 continue  # `tauro store verify` names damaged documents; search goes on.
             records.append(record)
             documents.append(msgspec.json.format(document, indent=-1))
-        return Index(REBUILT, runs_table(records, documents), cut=False)
+        if not records:
+            return None
+        return build_index(None, runs_table(records, documents), serial=REBUILT)
 
     # Journals
 
@@ -240,4 +259,5 @@ class Loader:
         return known.rev if known is not None else 0
 
 
-_EMPTY = Index(REBUILT, runs_table([], []), cut=False)
+def _present(indices: Mapping[str, Index | None]) -> dict[str, Index]:
+    return {key: index for key, index in indices.items() if index is not None}

@@ -8,18 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import filelock
+import numpy as np
 import pyarrow as pa
 
 from tauro._internal import _fs
 from tauro._internal._clock import now_ns
 from tauro.errors import LockTimeoutError
+from tauro.tracking._catalogue._arrow import mask
 from tauro.tracking._catalogue._entry import decode_entries
-from tauro.tracking._catalogue._index import Index, write_index
+from tauro.tracking._catalogue._index import Index, build_index, encode_index
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._loader import REBUILT, Loader
 from tauro.tracking._catalogue._reader import Tentative
 from tauro.tracking._catalogue._state import FORMAT, State, write_state
-from tauro.tracking._catalogue._table import experiments_table, merge, runs_table
+from tauro.tracking._catalogue._table import experiments_table, runs_table
 from tauro.tracking._catalogue._view import Change, View
 from tauro.tracking._models import decode_run
 
@@ -63,17 +65,17 @@ class Publisher:
                 return False
             plan = self._plan()
             serial = max(plan.before.serial + 1 if plan.before else 1, now_ns() // 1_000_000)
-            written = {
-                each: _build(plan.view.indices.get(each), changes, plan.gone, serial)
-                for each, changes in plan.stale.items()
-            }
-            for experiment_id, index in written.items():
-                write_index(self._layout.runs_index(experiment_id), index)
+            written: dict[str, Index] = {}
+            for each, changes in plan.stale.items():
+                index = _build(plan.view.indices.get(each), changes, plan.gone, serial)
+                written[each] = index
+                _fs.replace_file(self._layout.runs_index(each), index.data)
             if plan.books is not None:
-                books = Index(serial, plan.books, cut=False)
-                write_index(self._layout.experiments_index, books)
+                index = Index(encode_index(plan.books, serial=serial, cut=False))
+                written[""] = index
+                _fs.replace_file(self._layout.experiments_index, index.data)
             dead = self._dead_journals(plan)
-            if written or dead or plan.books is not None or plan.before is None:
+            if written or dead or plan.before is None:
                 self._commit(plan, serial, written, dead)
             return True
 
@@ -99,8 +101,7 @@ class Publisher:
         for change in view.changes.values():
             stale.setdefault(change.experiment_id, []).append(change)
         for experiment_id, index in view.indices.items():
-            path = self._layout.runs_index(experiment_id)
-            if index.serial == REBUILT and (len(index.table) or _fs.stat(path)):
+            if index.serial == REBUILT:
                 stale.setdefault(experiment_id, [])
         for experiment_id in view.losses():
             stale.setdefault(experiment_id, [])
@@ -138,9 +139,7 @@ class Publisher:
             if each.journal in watermark:
                 watermark[each.journal] = min(watermark[each.journal], each.offset)
         views = dict(plan.before.views) if plan.before else {}
-        views.update(dict.fromkeys(written, serial))
-        if plan.books is not None:
-            views[""] = serial
+        views.update({key: (serial, index.checksum) for key, index in written.items()})
         state = State(
             format=FORMAT, serial=serial, views=views, watermark=watermark, folded=sorted(dead)
         )
@@ -181,15 +180,13 @@ def _build(before: Index | None, changes: list[Change], gone: frozenset[str], se
     changes = [change for change in changes if change.run_id not in gone]
     records = [decode_run(change.document) for change in changes]
     new = runs_table(records, [change.document for change in changes])
-    if before is None or not len(before.table):
-        table, columns = merge(None, new, "run_id", cut=False), new.num_columns
-        return Index(serial, table, cut=table.num_columns < columns)
+    if before is None:
+        return build_index(None, new, serial=serial)
+    table = before.table()
     replaced = gone | {change.run_id for change in changes}
-    kept = pa.array([each not in replaced for each in before.table["run_id"].to_pylist()])
-    old = before.table.filter(kept)
-    table = merge(old, new, "run_id", cut=before.cut)
-    columns = len({*old.column_names, *new.column_names})
-    return Index(serial, table, cut=before.cut or table.num_columns < columns)
+    ids = table.column("run_id").to_pylist()
+    kept = np.fromiter((each not in replaced for each in ids), np.bool_, len(ids))
+    return build_index(table.filter(mask(kept)), new, serial=serial, cut=before.cut)
 
 
 def _is_dead(fd: int, path: str, offset: int) -> bool:

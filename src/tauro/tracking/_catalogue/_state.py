@@ -21,14 +21,14 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         format: Of this file.
         serial: Its number.
-        views: The serial of each experiment's view, the view of the experiments under ``""``.
+        views: Serial and checksum of each experiment's view; of the experiments' under ``""``.
         watermark: How much of each journal that was left the views hold.
         folded: The journals that were removed, for all they held is in the views.
     """
 
     format: int
     serial: int
-    views: dict[str, int]
+    views: dict[str, tuple[int, int]]
     watermark: dict[str, int]
     folded: list[str] = []
 

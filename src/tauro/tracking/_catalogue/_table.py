@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tauro.tracking._catalogue._arrow import document_array, number_array, text_array
 from tauro.tracking._catalogue._fields import (
     EXPERIMENT_TEXTS,
     EXPERIMENT_TIMES,
@@ -18,7 +19,7 @@ from tauro.tracking._catalogue._fields import (
     run_fields,
 )
 from tauro.tracking._models import ExperimentRecord, RunRecord
-from tauro.tracking._query._values import number_of, text_of
+from tauro.tracking._query._values import microseconds_of, number_of, text_of
 
 MAX_COLUMNS: Final = 1000
 """Columns of metrics, params and tags in one index; the rest stands in ``document`` only."""
@@ -67,21 +68,23 @@ def _table(
     columns: dict[str, pa.Array] = {}
     kinds: dict[str, ColumnKind] = {}
     for name in texts:
-        columns[name] = pa.array([row[name] for row in rows], pa.string())
+        columns[name] = text_array(row[name] for row in rows)
     for name in times:
-        columns[name] = pa.array([row[name] for row in rows], TIME)
-    columns["rev"] = pa.array(revs, pa.int64())
+        columns[name] = number_array([microseconds_of(row[name]) for row in rows], TIME)
+    columns["rev"] = number_array(revs, pa.int64())
     for space in _SPACES:
         values = _spread([row.get(space, {}) for row in rows])
         for name in sorted(values):
             column = f"{space}.{name}"
             if space == "metrics":
-                columns[column] = pa.array(map(number_of, values[name]), pa.float64())
+                columns[column] = number_array(
+                    [number_of(value) for value in values[name]], pa.float64()
+                )
             else:
-                columns[column] = pa.array(map(text_of, values[name]), pa.string())
+                columns[column] = text_array(map(text_of, values[name]))
                 kinds[column] = _kind_of(values[name])
-    columns[DOCUMENT] = pa.array([document.decode() for document in documents], pa.large_string())
-    return with_kinds(pa.table(columns), kinds)
+    columns[DOCUMENT] = document_array(documents)
+    return with_kinds(pa.Table.from_arrays(list(columns.values()), list(columns)), kinds)
 
 
 def _kind_of(values: Iterable[Any]) -> ColumnKind:

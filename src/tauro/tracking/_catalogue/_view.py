@@ -10,8 +10,9 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from tauro.tracking._catalogue._arrow import codes_of, number_array, numbers_of, text_array
 from tauro.tracking._catalogue._capture import Captured, Part
-from tauro.tracking._catalogue._columns import NULL, Column, Mask, NumberColumn, TextColumn
+from tauro.tracking._catalogue._columns import Column, Mask, NumberColumn, TextColumn
 from tauro.tracking._catalogue._fields import RUN_TIMES, run_fields
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._table import DOCUMENT
@@ -47,8 +48,9 @@ class View:
         revs: list[np.ndarray[Any, Any]] = []
         for index in self.indices.values():
             self._starts.append(len(self.ids))
-            self.ids += index.table["run_id"].to_pylist()
-            revs.append(index.table["rev"].to_numpy())
+            table = index.table(["run_id", "rev"])
+            self.ids += table.column("run_id").to_pylist()
+            revs.append(numbers_of(table.column("rev"))[0])
         self._published = len(self.ids)
         self._row_of = {run_id: row for row, run_id in enumerate(self.ids)}
         self.revs: list[int] = np.concatenate(revs).tolist() if revs else []
@@ -180,14 +182,17 @@ class View:
         if field.space == "attributes" and field.name == "duration":
             return self._durations()
         kind = _stored_kind(field)
-        chunks = [_chunk(index, field, kind) for index in self.indices.values()]
-        merged = pa.chunked_array(chunks, kind).combine_chunks()
+        merged = pa.chunked_array(
+            [
+                chunk
+                for index in self.indices.values()
+                for chunk in _stored(index, field, kind).chunks
+            ],
+            kind,
+        )
         if kind == pa.string():
-            encoded = merged.dictionary_encode()
-            codes = encoded.indices.fill_null(NULL).to_numpy(zero_copy_only=False)
-            return TextColumn(codes.astype(np.int32), encoded.dictionary.to_pylist())
-        valid = merged.is_valid().to_numpy(zero_copy_only=False)
-        return NumberColumn(merged.fill_null(0).to_numpy(zero_copy_only=False).copy(), valid)
+            return TextColumn(*codes_of(merged))
+        return NumberColumn(*numbers_of(merged))
 
     def _durations(self) -> NumberColumn:
         start, end = (
@@ -198,15 +203,18 @@ class View:
         return NumberColumn(np.where(valid, (end[0] - start[0]) / 1e6, 0.0), valid)
 
 
-def _chunk(index: Index, field: Field, kind: pa.DataType) -> pa.Array:
+def _stored(index: Index, field: Field, kind: pa.DataType) -> pa.ChunkedArray:
+    """Return a field's column of an index, made from the documents where it has none."""
     name = str(field)
-    if name in index.table.column_names:
-        return index.table[name].combine_chunks().cast(kind)
+    if name in index.names:
+        return index.column(name).cast(kind)
     if not index.cut:
-        return pa.nulls(len(index.table), kind)
-    documents = index.table[DOCUMENT].to_pylist()
-    values = [read(run_fields(decode_run(each)), field, field.kind) for each in documents]
-    return pa.array(values, kind)
+        return pa.chunked_array([pa.nulls(len(index), kind)])
+    documents = index.column(DOCUMENT).to_pylist()
+    reading = Kind.TEXT if field.kind is Kind.LOOSE else field.kind
+    values = [read(run_fields(decode_run(each)), field, reading) for each in documents]
+    made = text_array(values) if kind == pa.string() else number_array(values, kind)
+    return pa.chunked_array([made])
 
 
 def _stored_kind(field: Field) -> pa.DataType:
