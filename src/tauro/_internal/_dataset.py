@@ -89,6 +89,7 @@ class DatasetSpec:
         schema: Columns that must be there; further ones are allowed.
         load_options: Passed to the engine's reader as they are.
         save_options: Passed to the engine's writer as they are.
+        storage_options: Given to the remote store (fsspec, delta): endpoint, credentials.
         write_mode: What a save does where data is already: one of ``WRITE_MODES``.
         partition_by: Columns whose values become folders.
         versioned: Whether every save makes a new version and a load reads the newest.
@@ -111,6 +112,7 @@ class DatasetSpec:
     schema: tuple[ColumnSpec, ...] = ()
     load_options: Mapping[str, Any] = field(default_factory=dict)
     save_options: Mapping[str, Any] = field(default_factory=dict)
+    storage_options: Mapping[str, Any] = field(default_factory=dict)
     write_mode: str = "overwrite"
     partition_by: tuple[str, ...] = ()
     versioned: bool = False

@@ -28,16 +28,21 @@ def load(target: str, *, extra: str | None = None, purpose: str = "") -> Any:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        missing = error.name or module_name
-        if missing.partition(".")[0] == "tauro":
+        package = error.name or module_name
+        if package.partition(".")[0] == "tauro":
             raise
-        wanted = f"'tauro[{extra}]'" if extra else missing.partition(".")[0]
-        raise MissingExtraError(
-            f"{purpose or module_name} needs the package {missing!r}, which is not installed.",
-            context={"package": missing, "extra": extra},
-            suggestions=[f"Install it: pip install {wanted}"],
-        ) from error
+        raise missing(package, extra=extra, purpose=purpose or module_name) from error
     return getattr(module, attribute) if attribute else module
+
+
+def missing(package: str, *, extra: str | None, purpose: str) -> MissingExtraError:
+    """Return the error that names a package which is not installed, and what brings it."""
+    wanted = f"'tauro[{extra}]'" if extra else package.partition(".")[0]
+    return MissingExtraError(
+        f"{purpose} needs the package {package!r}, which is not installed.",
+        context={"package": package, "extra": extra},
+        suggestions=[f"Install it: pip install {wanted}"],
+    )
 
 
 def lazy_attributes(

@@ -118,7 +118,9 @@ class Catalog:
             key = id(self.get_spec(name)) if spec.format == "memory" else id(spec)
             made = self._made.get(key)
             if made is None:
-                factory = self._formats.get(spec.format) or find_format(spec.format, name)
+                factory = self._formats.get(spec.format) or find_format(
+                    spec.format, spec.engine, name
+                )
                 made = self._made[key] = factory(spec, self.root)
             return made
 

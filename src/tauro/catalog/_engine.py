@@ -42,6 +42,14 @@ class Job:
     source: Any
     header: bool = True
 
+    def content(self) -> bytes:
+        """Return the bytes of the source."""
+        if isinstance(self.source, str):
+            with open(self.source, "rb") as file:
+                return file.read()
+        data: bytes = self.source.read()
+        return data
+
     @property
     def is_lines(self) -> bool:
         """Whether the file holds one JSON value a line."""
@@ -133,6 +141,8 @@ def convert(data: Any, engine: Engine, spec: DatasetSpec) -> Any:
         if other.owns(data):
             with writing(spec, spec.path or "", (*engine.errors, *other.errors)):
                 return engine.from_arrow(other.to_arrow(data))
+    if library == "pyspark" and hasattr(data, "toPandas"):
+        return convert(data.toPandas(), engine, spec)
     if is_records(data):
         return engine.from_records(data)
     raise DatasetError(

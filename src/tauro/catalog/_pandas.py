@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -106,7 +105,7 @@ def _json(job: Job, options: dict[str, Any]) -> Any:
     if options:
         return pd.read_json(job.source, **{"lines": job.is_lines, **options})
     # Left to itself, pandas would make dates and numbers of texts that look like them.
-    data = Path(job.source).read_bytes() if isinstance(job.source, str) else job.source.read()
+    data = job.content()
     lines = data.splitlines() if job.is_lines else [data]
     values = [json.loads(line) for line in lines if line.strip()]
     return pd.DataFrame(values if job.is_lines else values[0])

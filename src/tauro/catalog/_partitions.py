@@ -14,7 +14,9 @@ from tauro._internal._close import did_you_mean
 from tauro._internal._dataset import DatasetSpec
 from tauro._internal._ids import new_id
 from tauro.catalog._engine import Engine, Job
+from tauro.catalog._local import LocalFiles
 from tauro.catalog._place import Place
+from tauro.catalog._protocol import Files
 from tauro.errors import DatasetError
 
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
@@ -69,15 +71,15 @@ def write(frame: Any, place: Place, spec: DatasetSpec, engine: Engine) -> None:
                 or [f"Its columns: {', '.join(table.column_names)}."],
             )
     if spec.write_mode == "append" and place.exists():
-        _write_files(table, place.path, place, spec, engine)
+        _write_files(table, place.path, place.files, spec, engine)
         return
     with place.replaced() as folder:
         os.makedirs(folder, exist_ok=True)
-        _write_files(table, folder, place, spec, engine)
+        _write_files(table, folder, LocalFiles(), spec, engine)
 
 
 def _write_files(
-    table: pa.Table, folder: str, place: Place, spec: DatasetSpec, engine: Engine
+    table: pa.Table, folder: str, files: Files, spec: DatasetSpec, engine: Engine
 ) -> None:
     keys = list(spec.partition_by)
     suffix = {"parquet": ".parquet", "csv": ".csv", "json": ".jsonl"}.get(spec.format, "")
@@ -93,5 +95,5 @@ def _write_files(
             parts.append(f"{quote(key)}={_NULL if value is None else quote(str(value), safe='')}")
         rows = engine.from_arrow(table.filter(mask).drop_columns(keys))
         path = os.path.join(folder, *parts, f"part-{new_id()}{suffix}")
-        with place.files.staged(path) as temporary:
+        with files.staged(path) as temporary:
             engine.write(rows, Job(spec, temporary, temporary))

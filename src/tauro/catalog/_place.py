@@ -56,7 +56,7 @@ class Place:
     def shown(self) -> str:
         """The path for messages: relative where it is near, without passwords."""
         if self.files.is_remote:
-            return mask_text(self.path)
+            return mask_text(self.spec.path or self.path)
         relative = os.path.relpath(self.path)
         return self.path if relative.startswith("..") else relative
 

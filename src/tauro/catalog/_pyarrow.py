@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -37,7 +39,10 @@ class PyarrowEngine:
         if job.spec.format == "parquet":
             return pa.parquet.read_table(job.source, **{"partitioning": None, **options})
         if job.spec.format == "json":
-            return pa.json.read_json(job.source, **options)
+            if job.is_lines or options:
+                return pa.json.read_json(job.source, **options)
+            # Arrow reads one object a line and no list of them.
+            return pa.Table.from_pylist(json.loads(job.content()))
         if job.spec.format == "excel":
             import pandas as pd
 
@@ -48,7 +53,10 @@ class PyarrowEngine:
                 column_types=dict.fromkeys(job.texts, pa.string())
             ),
         }
-        return pa.csv.read_csv(job.source, **{**defaults, **options})
+        # Arrow knows a compressed file by its name, which an open one does not have.
+        packed = job.is_gzip and not isinstance(job.source, str)
+        source = io.BytesIO(gzip.decompress(job.content())) if packed else job.source
+        return pa.csv.read_csv(source, **{**defaults, **options})
 
     def write(self, frame: pa.Table, job: Job) -> None:
         """Write a table to one file."""

@@ -42,7 +42,8 @@ class PythonEngine:
 
     def read(self, job: Job) -> list[dict[str, Any]]:
         """Return the rows of one file."""
-        text = _text(job.source, gzipped=job.is_gzip)
+        data = job.content()
+        text = (gzip.decompress(data) if job.is_gzip else data).decode("utf-8-sig")
         if job.spec.format == "json":
             return [json.loads(line) for line in text.splitlines() if line.strip()]
         converters = {c.name: _CONVERT[c.type] for c in job.spec.schema if c.type in _CONVERT}
@@ -101,15 +102,6 @@ class PythonEngine:
     ) -> list[dict[str, Any]]:
         """Return the rows with a column replaced."""
         return [{**row, name: value} for row, value in zip(frame, values, strict=True)]
-
-
-def _text(source: Any, *, gzipped: bool) -> str:
-    if isinstance(source, str):
-        with open(source, "rb") as file:
-            data = file.read()
-    else:
-        data = source.read()
-    return (gzip.decompress(data) if gzipped else data).decode("utf-8-sig")
 
 
 def _converted(row: dict[str, Any], table: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:

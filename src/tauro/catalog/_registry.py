@@ -32,20 +32,27 @@ _ENGINES: Final[Mapping[str, tuple[str, str | None]]] = {
     "polars": ("tauro.catalog._polars:PolarsEngine", "polars"),
     "pyarrow": ("tauro.catalog._pyarrow:PyarrowEngine", None),
     "python": ("tauro.catalog._python:PythonEngine", None),
-    "spark": ("tauro.catalog._spark:SparkEngine", "spark"),
 }
 
 
-def find_format(name: str, dataset: str) -> DatasetFactory:
+_SPARK: Final = "tauro.catalog._spark:SparkDataset"
+_SPARK_FORMATS: Final = ("parquet", "csv", "json", "text", "delta")
+
+
+def find_format(name: str, engine: str, dataset: str) -> DatasetFactory:
     """Return what makes datasets of a format: Tauro's own, else a third party's.
+
+    Spark reads and writes by itself, wherever the data lies, so its engine has one maker.
 
     Raises:
         DatasetError: Nobody knows the format.
         MissingExtraError: It needs a package that is not installed.
     """
     target = _FORMATS.get(name)
+    if engine == "spark" and name in _SPARK_FORMATS:
+        target = _SPARK
     if target is not None:
-        factory: DatasetFactory = _optional.load(target, purpose=f"The format {name!r}")
+        factory: DatasetFactory = _optional.load(target)
         return factory
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name in found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tauro._internal._close import did_you_mean
 from tauro._internal._dataset import (
@@ -37,6 +37,7 @@ def read_dataset(name: str, node: Map, entry: Entry, problems: Problems) -> Data
         schema=_schema(section, problems),
         load_options={**both, **section.free("load_options")},
         save_options={**both, **section.free("save_options")},
+        storage_options=section.free("storage_options"),
         write_mode=section.choice("write_mode", WRITE_MODES) or "overwrite",
         partition_by=tuple(column for column, _ in section.texts("partition_by")),
         versioned=bool(section.flag("versioned")),
@@ -94,12 +95,13 @@ def _entry_points() -> list[str]:
     return [point.name for point in entry_points(group=_GROUP)]
 
 
-_NEEDS = {"path": ("parquet", "csv", "json", "excel", "delta", "http", "text", "pickle")}
+_NEED_PATH: Final = ("parquet", "csv", "json", "excel", "delta", "http", "text", "pickle")
 
 
 def _check(section: Section, record: DatasetConfig, problems: Problems) -> None:
     """Report what a format needs and was not given."""
-    if record.format in _NEEDS["path"] and record.path is None:
+    in_catalogue = record.engine == "spark" and record.table is not None
+    if record.format in _NEED_PATH and record.path is None and not in_catalogue:
         section.missing("path")
     if record.format == "model" and record.model is None:
         section.missing("model")

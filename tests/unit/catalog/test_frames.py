@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
+from tests.unit.catalog.frames import MAKERS, rows_of
 
 from tauro.catalog import Catalog, DatasetError, DatasetNotFoundError
 
@@ -16,22 +14,6 @@ ROWS = [
     {"name": "ann", "age": 31, "score": 1.5, "active": True},
     {"name": "bob", "age": 47, "score": -2.0, "active": False},
 ]
-MAKERS = {
-    "pandas": pd.DataFrame,
-    "polars": pl.DataFrame,
-    "pyarrow": pa.Table.from_pylist,
-    "python": list,
-}
-
-
-def rows_of(frame: Any) -> list[dict[str, Any]]:
-    if isinstance(frame, pd.DataFrame):
-        return frame.to_dict("records")  # type: ignore[return-value]
-    if isinstance(frame, pl.DataFrame):
-        return frame.to_dicts()
-    return frame.to_pylist() if isinstance(frame, pa.Table) else list(frame)
-
-
 TYPED = [
     (engine, suffix)
     for engine in ("pandas", "polars", "pyarrow")
@@ -50,16 +32,6 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path, engine: str, suffix: st
     assert type(loaded) is type(MAKERS[engine](ROWS))
     assert rows_of(loaded) == ROWS
     assert [path.name for path in (tmp_path / "data").iterdir()] == [f"people.{suffix}"]
-
-
-def test_the_python_engine_reads_csv_by_its_schema(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("name,age,ok\nann,31,true\nbob,,false\n")
-    spec = {"path": "p.csv", "engine": "python"}
-    assert Catalog({"p": spec}, root=tmp_path).load("p")[0] == {
-        "name": "ann",
-        "age": "31",
-        "ok": "true",
-    }
 
 
 @pytest.mark.parametrize("given", ["pandas", "polars", "pyarrow", "python"])
