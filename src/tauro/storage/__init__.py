@@ -1,5 +1,6 @@
 """Places that hold a store, and the wrappers around them."""
 
+from tauro.storage._cached import CachedStorage
 from tauro.storage._format import FORMAT_VERSION, StoreFormat, ensure_format, read_format
 from tauro.storage._local import LocalStorageBackend
 from tauro.storage._memory import MemoryStorageBackend
@@ -19,16 +20,19 @@ from tauro.storage._protocol import (
     SupportsLocks,
     WriteMode,
 )
+from tauro.storage._retrying import RetryingStorage
 from tauro.storage._wrappers import PrefixedStorage, ReadOnlyStorage, StorageWrapper
 
 __all__ = [
     "DEFAULT_STORE",
     "FORMAT_VERSION",
+    "CachedStorage",
     "LocalStorageBackend",
     "MemoryStorageBackend",
     "PrefixedStorage",
     "Progress",
     "ReadOnlyStorage",
+    "RetryingStorage",
     "StorageBackend",
     "StorageMetadata",
     "StorageWrapper",

@@ -6,16 +6,14 @@ import errno
 import hashlib
 import os
 import stat as stat_module
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from tauro._internal import _fs
 from tauro._internal._clock import from_ns, now_ns
+from tauro._internal._paths import check_key, check_source
 from tauro.errors import (
-    LockTimeoutError,
     PathNotAllowedError,
     ReadOnlyStoreError,
     StorageConflictError,
@@ -23,12 +21,11 @@ from tauro.errors import (
     StorageExistsError,
     StorageNotFoundError,
 )
-from tauro.storage._keys import check_key, check_source
 from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.storage._stripes import hold, stripe_file
 from tauro.types import Durability, StrPath
 
 _HASHED_UP_TO = 1 << 20
-_STRIPES = 64
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -79,25 +76,7 @@ class LocalStorageBackend(StorageBackend):
 
     def lock(self, name: str, *, timeout: float = 10.0) -> AbstractContextManager[None]:
         """Return a context manager that holds one of 64 lock files, chosen by ``name``."""
-        digest = hashlib.blake2b(name.encode(), digest_size=2).digest()
-        stripe = int.from_bytes(digest, "big") % _STRIPES
-        return self._locked(self._prefix + f"_tauro/locks/{stripe:02d}.lock", timeout)
-
-    @contextmanager
-    def _locked(self, file: str, timeout: float) -> Iterator[None]:
-        with self._errors("lock", file):
-            _fs.make_dirs(os.path.dirname(file))
-        held = FileLock(file, timeout=timeout)
-        try:
-            held.acquire()
-        except Timeout as error:
-            raise LockTimeoutError(
-                f"The lock {file} was not free within {timeout:g} s.", context={"lock": file}
-            ) from error
-        try:
-            yield
-        finally:
-            held.release()
+        return hold(stripe_file(str(self.root), name), name, timeout)
 
     # Bytes
 
@@ -145,8 +124,9 @@ class LocalStorageBackend(StorageBackend):
             _fs.make_dirs(folder)
             staged = _fs.temporary_name(folder)
             try:
-                if source.is_dir():
-                    size, sha256 = self._copy_folder(source, staged, progress), None
+                is_dir = source.is_dir()
+                if is_dir:
+                    size, sha256 = self._copy_folder(source, staged, progress)
                 else:
                     size, sha256 = _fs.copy_file(
                         str(source), staged, durable=self._durable, progress=progress
@@ -157,18 +137,20 @@ class LocalStorageBackend(StorageBackend):
             if self._durable:
                 _fs.sync_dir(folder)
         found = self.stat(dest)
-        kind = "directory" if sha256 is None else "file"
+        kind = "directory" if is_dir else "file"
         return StorageMetadata(dest, size, found.etag, found.modified, kind, sha256)
 
-    def _copy_folder(self, source: Path, staged: str, progress: Progress | None) -> int:
+    def _copy_folder(self, source: Path, staged: str, progress: Progress | None) -> tuple[int, str]:
         _fs.make_dirs(staged)
-        total = 0
+        total, hashes = 0, {}
         for name, file in folder_files(source):
             target = os.path.join(staged, name)
             _fs.make_dirs(os.path.dirname(target))
-            size, _ = _fs.copy_file(file, target, durable=self._durable, progress=progress)
+            size, hashes[name] = _fs.copy_file(
+                file, target, durable=self._durable, progress=progress
+            )
             total += size
-        return total
+        return total, folder_digest(hashes)
 
     def _put_in_place(self, staged: str, target: str) -> None:
         if not _fs.is_dir(target):
@@ -254,7 +236,7 @@ class LocalStorageBackend(StorageBackend):
 
     def list_paths(self, prefix: str = "") -> list[str]:
         """Return the keys of all files below a folder, or the key itself where it is a file."""
-        key = check_key(prefix.rstrip("/"), allow_root=True)
+        key = check_key(prefix.rstrip("/")) if prefix else ""
         file = self._file(key) if key else str(self.root)
         with self._errors("list", prefix):
             found = _fs.stat(file)
@@ -281,14 +263,27 @@ class LocalStorageBackend(StorageBackend):
     # Inside
 
     def _file(self, path: str) -> str:
-        file = self._prefix + check_key(path)
-        real = os.path.realpath(file)
-        if real != file and not (real + os.sep).startswith(self._prefix):
-            raise PathNotAllowedError(
-                f"The key {path!r} leads out of the store through a symbolic link.",
-                context={"path": path},
-            )
+        key = check_key(path)
+        file = self._prefix + key
+        # Only where something on the way is a link does it matter where the way leads.
+        at = len(self._prefix)
+        while at > 0:
+            at = file.find("/", at) + 1
+            try:
+                mode = os.lstat(file[: at - 1] if at else file).st_mode
+            except OSError:
+                return file
+            if stat_module.S_ISLNK(mode):
+                self._check_link(key, file)
+                return file
         return file
+
+    def _check_link(self, key: str, file: str) -> None:
+        if not (os.path.realpath(file) + os.sep).startswith(self._prefix):
+            raise PathNotAllowedError(
+                f"The key {key!r} leads out of the store through a symbolic link.",
+                context={"path": key},
+            )
 
     def _written(self, path: str, data: bytes) -> StorageMetadata:
         return self._described(path, data, now_ns())
@@ -337,6 +332,14 @@ def _format_of(path: str) -> str:
     if path.endswith(".json"):
         return "json"
     return "parquet" if path.endswith(".parquet") else "file"
+
+
+def folder_digest(hashes: Mapping[str, str]) -> str:
+    """Return the hash of a folder from those of its files, by their relative names."""
+    digest = hashlib.sha256()
+    for name in sorted(hashes):
+        digest.update(f"{name.replace(os.sep, '/')}\0{hashes[name]}\n".encode())
+    return digest.hexdigest()
 
 
 def folder_files(folder: Path) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tauro._internal import _fs
 from tauro._internal._clock import now
 from tauro._internal._ids import new_id
+from tauro._internal._paths import check_key, check_source
 from tauro.errors import (
     LockTimeoutError,
     StorageConflictError,
@@ -20,8 +21,7 @@ from tauro.errors import (
     StorageExistsError,
     StorageNotFoundError,
 )
-from tauro.storage._keys import check_key, check_source
-from tauro.storage._local import folder_files
+from tauro.storage._local import folder_digest, folder_files
 from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
 from tauro.types import StrPath
 
@@ -103,15 +103,17 @@ class MemoryStorageBackend(StorageBackend):
     ) -> StorageMetadata:
         """Copy a local file or folder to a key."""
         key, source = check_key(dest), check_source(src)
-        if source.is_dir():
-            files = {
-                f"{key}/{name.replace(os.sep, '/')}": _fs.read_bytes(file)
+        is_dir = source.is_dir()
+        if is_dir:
+            inner = {
+                name.replace(os.sep, "/"): _fs.read_bytes(file)
                 for name, file in folder_files(source)
             }
-            sha256 = None
+            sha256 = folder_digest({name: _sha256(data) for name, data in inner.items()})
+            files = {f"{key}/{name}": data for name, data in inner.items()}
         else:
             files = {key: _fs.read_bytes(str(source))}
-            sha256 = hashlib.sha256(files[key]).hexdigest()
+            sha256 = _sha256(files[key])
         with self._guard:
             self.delete(key)
             written = now()
@@ -120,7 +122,7 @@ class MemoryStorageBackend(StorageBackend):
         size = sum(map(len, files.values()))
         if progress is not None:
             progress(size)
-        kind = "directory" if sha256 is None else "file"
+        kind = "directory" if is_dir else "file"
         return StorageMetadata(key, size, _etag(*files.values()), written, kind, sha256)
 
     def read_artifact(
@@ -181,7 +183,7 @@ class MemoryStorageBackend(StorageBackend):
 
     def list_paths(self, prefix: str = "") -> list[str]:
         """Return the keys of all files below a folder, or the key itself where it is a file."""
-        key = check_key(prefix.rstrip("/"), allow_root=True)
+        key = check_key(prefix.rstrip("/")) if prefix else ""
         with self._guard:
             return sorted(self._below(key) if key else self._entries)
 
@@ -215,6 +217,10 @@ class MemoryStorageBackend(StorageBackend):
         return StorageExistsError(
             f"Cannot {verb} {key!r}: something is there already.", context={"path": key}
         )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _etag(*parts: bytes) -> str:

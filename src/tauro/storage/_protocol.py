@@ -39,7 +39,8 @@ class StorageMetadata:
         etag: Differs whenever the content differs; compare, do not interpret.
         modified: When it was last written, UTC.
         format: ``json``, ``parquet``, ``bytes``, ``file`` or ``directory``.
-        sha256: Hash of the bytes where the write computed it, else None.
+        sha256: Hash of the bytes where the write computed it, else None; of a folder the hash of
+            the lines ``name NUL sha256 LF`` of its files, sorted by name.
         rows: Number of rows of a frame that was written, else None.
     """
 

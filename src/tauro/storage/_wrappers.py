@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tauro._internal._paths import check_key
 from tauro.errors import ReadOnlyStoreError
-from tauro.storage._keys import check_key
 from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
 from tauro.types import Durability, StrPath
 
@@ -172,7 +172,7 @@ class PrefixedStorage(StorageWrapper):
 
     def list_paths(self, prefix: str = "") -> list[str]:
         """Return the keys of all files below a folder."""
-        key = check_key(prefix.rstrip("/"), allow_root=True)
+        key = check_key(prefix.rstrip("/")) if prefix else ""
         found = self.storage.list_paths(self._start + key if key else self.prefix)
         return [path[len(self._start) :] for path in found]
 

@@ -1,1 +1,5 @@
 """Contract suites, fakes and strategies for those who extend Tauro."""
+
+from tauro.testing._storage import StorageBackendSuite
+
+__all__ = ["StorageBackendSuite"]

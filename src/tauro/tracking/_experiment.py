@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tauro.tracking._display import experiment_html, experiment_text
+from tauro.tracking._display import card
 from tauro.tracking._models import ExperimentRecord
 
 
@@ -63,10 +63,15 @@ class Experiment:
         return self.experiment_id
 
     def __repr__(self) -> str:
-        return experiment_text(self)
+        return f"<Experiment {self.experiment_id} {self.name!r}>"
 
     def _repr_html_(self) -> str:
-        return experiment_html(self)
+        head = {
+            "experiment": self.experiment_id,
+            "created": self.created_at.isoformat(sep=" ", timespec="seconds"),
+            "description": self.description,
+        }
+        return card(self.name, head, {"Tags": self.tags})
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Experiment):

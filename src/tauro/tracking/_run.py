@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tauro._internal._active import active_run_id
-from tauro.tracking._display import run_html, run_text
+from tauro.tracking._display import card, short
 from tauro.tracking._models import (
     ArtifactRecord,
     DatasetInput,
@@ -334,10 +334,24 @@ class Run:
         return self.run_id
 
     def __repr__(self) -> str:
-        return run_text(self)
+        shown = ", ".join(f"{k}={short(v)}" for k, v in list(self.metrics.items())[:5])
+        return f"<Run {self.run_id} {self.name!r} {self.status}{' ' + shown if shown else ''}>"
 
     def _repr_html_(self) -> str:
-        return run_html(self)
+        head = {
+            "run": self.run_id,
+            "experiment": self.experiment_id,
+            "status": "abandoned" if self.is_abandoned else self.status.value,
+            "started": self.start_time.isoformat(sep=" ", timespec="seconds"),
+            "duration": "" if self.duration is None else f"{self.duration.total_seconds():.1f} s",
+        }
+        sections = {
+            "Metrics": self.metrics,
+            "Parameters": self.parameters,
+            "Tags": self.tags,
+            "Artifacts": {record.path: record.size for record in self.artifact_records},
+        }
+        return card(self.name, head, sections)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Run):

@@ -1,0 +1,225 @@
+"""The suite must fail on backends that break the contract: one a clause, each broken in one way."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tauro._internal._paths import check_key
+from tauro.errors import StorageError, StorageNotFoundError
+from tauro.storage import MemoryStorageBackend, StorageBackend, StorageMetadata
+from tauro.testing import StorageBackendSuite
+
+
+class ForgetsTheEnd(MemoryStorageBackend):
+    """Drops the last byte of long values."""
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        return super().write_bytes(path, data[:-1] if len(data) > 1000 else data)
+
+
+class WritesInTwoSteps(MemoryStorageBackend):
+    """Lets readers see a half-written value."""
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        super().write_bytes(path, data[: len(data) // 2])
+        time.sleep(0.0005)
+        return super().write_bytes(path, data)
+
+
+class LooksBeforeItCreates(MemoryStorageBackend):
+    """Checks and writes without holding anything between."""
+
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        if self.exists(path):
+            return super().create_bytes(path, data)
+        time.sleep(0.002)
+        return self.write_bytes(path, data)
+
+
+class IgnoresTheVersion(MemoryStorageBackend):
+    """Replaces whatever version is there."""
+
+    def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
+        self.stat(path)
+        return self.write_bytes(path, data)
+
+
+class ReplacesWhatItShouldCreate(MemoryStorageBackend):
+    """Creates over what is there."""
+
+    def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        return self.write_bytes(path, data)
+
+
+class VersionsAreSizes(MemoryStorageBackend):
+    """Gives two contents of one size the same version."""
+
+    def stat(self, path: str) -> StorageMetadata:
+        found = super().stat(path)
+        return StorageMetadata(
+            found.path, found.size, str(found.size), found.modified, found.format
+        )
+
+
+class AbsenceIsEmpty(MemoryStorageBackend):
+    """Reads nothing where nothing is."""
+
+    def read_bytes(self, path: str) -> bytes:
+        try:
+            return super().read_bytes(path)
+        except StorageNotFoundError:
+            return b""
+
+
+class DeletingNothingFails(MemoryStorageBackend):
+    """Raises where there is nothing to delete."""
+
+    def delete(self, path: str) -> bool:
+        if not super().delete(path):
+            raise StorageError("nothing to delete")
+        return True
+
+
+class PrefixIsABeginning(MemoryStorageBackend):
+    """Lists ``bb/1`` below ``b``."""
+
+    def list_paths(self, prefix: str = "") -> list[str]:
+        key = check_key(prefix.rstrip("/")) if prefix else ""
+        return sorted(name for name in self._entries if name.startswith(key))
+
+
+class TakesAnyKey(MemoryStorageBackend):
+    """Takes keys that leave the root."""
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        return super().write_bytes(path.replace("../", "").strip("/.") or "x", data)
+
+
+class DeletesNeighbours(MemoryStorageBackend):
+    """Deletes every key that begins so."""
+
+    def delete(self, path: str) -> bool:
+        found = [name for name in self._entries if name.startswith(check_key(path))]
+        for name in found:
+            del self._entries[name]
+        return bool(found)
+
+
+class KeepsOldFiles(MemoryStorageBackend):
+    """Leaves files of the folder before."""
+
+    def write_artifact(self, src: Any, dest: str, *, progress: Any = None) -> StorageMetadata:
+        before = {name: e for name, e in self._entries.items() if name.startswith(f"{dest}/")}
+        written = super().write_artifact(src, dest)
+        self._entries = {**before, **self._entries}
+        return written
+
+
+class FollowsLinks(MemoryStorageBackend):
+    """Copies what a link outside points at."""
+
+    def write_artifact(self, src: Any, dest: str, *, progress: Any = None) -> StorageMetadata:
+        source = Path(src)
+        if not source.is_dir() or ".." in source.parts:
+            return super().write_artifact(src, dest)
+        for file in sorted(source.rglob("*")):
+            if file.is_file():
+                self.write_bytes(f"{dest}/{file.relative_to(source).as_posix()}", file.read_bytes())
+        return self.stat(dest)
+
+
+class MovesOver(MemoryStorageBackend):
+    """Moves onto what is there."""
+
+    def move(self, src: str, dest: str) -> None:
+        self.stat(src)
+        self.delete(dest)
+        super().move(src, dest)
+
+
+class HandsOutItsOwn(MemoryStorageBackend):
+    """Gives every caller the same document."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._documents: dict[str, Any] = {}
+
+    def write_json(self, data: Any, path: str) -> StorageMetadata:
+        written = super().write_json(data, path)
+        self._documents[path] = copy.deepcopy(data)
+        return written
+
+    def read_json(self, path: str) -> Any:
+        return self._documents[path] if path in self._documents else super().read_json(path)
+
+
+class LosesRacingAppends(MemoryStorageBackend):
+    """Reads, joins and writes without looking at the version."""
+
+    def _append_frame(self, df: Any, data: bytes, path: str) -> StorageMetadata:
+        import pandas as pd
+
+        if self.exists(path):
+            df = pd.concat([self.read_dataframe(path), df], ignore_index=True)
+        time.sleep(0.005)
+        return self.write_dataframe(df, path)
+
+
+BROKEN = [
+    each
+    for each in list(globals().values())
+    if inspect.isclass(each) and issubclass(each, MemoryStorageBackend)
+    if each is not MemoryStorageBackend
+]
+
+
+def _cases(name: str) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of a test's ``parametrize`` marks."""
+    marks = getattr(getattr(StorageBackendSuite, name), "pytestmark", [])
+    for mark in marks:
+        for value in mark.args[1]:
+            yield {mark.args[0]: value}
+    if not marks:
+        yield {}
+
+
+def _failures(backend_class: type[StorageBackend], folder: Path) -> list[str]:
+    """Run every test of the suite on fresh backends; return the names of those that fail."""
+    suite, failed = StorageBackendSuite(), []
+    names = [name for name in dir(suite) if name.startswith("test_")]
+    for number, name in enumerate(names):
+        for case, arguments in enumerate(_cases(name)):
+            own = folder / f"{number}-{case}"
+            own.mkdir()
+            source = own / "source"
+            (source / "sub dir").mkdir(parents=True)
+            (source / "model.bin").write_bytes(bytes(range(256)) * 1000)
+            (source / "sub dir" / "ü.txt").write_text("text")
+            given = {"backend": backend_class(), "tmp_path": own, "folder": source, **arguments}
+            method = getattr(suite, name)
+            wanted = inspect.signature(method).parameters
+            try:
+                method(**{key: given[key] for key in wanted})
+            # A failing test raises whatever it found; that is what is counted here.
+            except (Exception, pytest.fail.Exception):  # noqa: BLE001
+                failed.append(name)
+                break
+    return failed
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda each: each.__name__)
+def test_the_suite_catches(broken: type[StorageBackend], tmp_path: Path) -> None:
+    """Each broken backend fails at least one test of the suite."""
+    assert _failures(broken, tmp_path), f"{broken.__name__} passes: {broken.__doc__}"
+
+
+def test_the_suite_passes_what_is_whole(tmp_path: Path) -> None:
+    """Run the same way, the backend that they are made from fails none."""
+    assert _failures(MemoryStorageBackend, tmp_path) == []
