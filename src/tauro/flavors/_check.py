@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tauro.errors import SignatureMismatchError
-from tauro.flavors._infer import column_type
-from tauro.flavors._signature import ColumnSpec, ModelSignature, SchemaProblem
-from tauro.flavors._tables import as_table, is_frame, to_array, to_frame
+from tauro.flavors._columns import ColumnSpec, SchemaProblem
+from tauro.flavors._tables import as_table, column_type, is_frame, to_array, to_frame
 from tauro.flavors._types import ColumnType, type_of_kind
 
 if TYPE_CHECKING:
@@ -24,20 +24,20 @@ _ACCEPTS: Final[dict[ColumnType, frozenset[ColumnType]]] = {
 }
 
 
-def find_problems(signature: ModelSignature, data: Any) -> list[SchemaProblem]:
-    """Return everything that does not fit the signature's inputs."""
-    if not signature.inputs:
+def find_problems(columns: Sequence[ColumnSpec], data: Any) -> list[SchemaProblem]:
+    """Return everything that does not fit the columns."""
+    if any(column.shape is not None for column in columns):
+        return _tensor_problems(columns, data)
+    if not columns:
         return []
-    if signature.is_tensor:
-        return _tensor_problems(signature, data)
     table = as_table(data)
     if not is_frame(table):
         try:
-            table = to_frame(data, signature)
+            table = to_frame(data, columns)
         except SignatureMismatchError as error:
-            return [SchemaProblem("inputs", "", _rows(signature), error.message)]
+            return [SchemaProblem("inputs", "", _rows(columns), error.message)]
     problems = []
-    for column in signature.inputs:
+    for column in columns:
         if column.name not in table.columns:
             if column.required:
                 problems.append(_problem(column, "no such column"))
@@ -47,8 +47,8 @@ def find_problems(signature: ModelSignature, data: Any) -> list[SchemaProblem]:
     return problems
 
 
-def _rows(signature: ModelSignature) -> str:
-    return f"rows with the columns {', '.join(signature.input_names)}"
+def _rows(columns: Sequence[ColumnSpec]) -> str:
+    return f"rows with the columns {', '.join(column.name for column in columns)}"
 
 
 def _problem(
@@ -110,12 +110,12 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _tensor_problems(signature: ModelSignature, data: Any) -> list[SchemaProblem]:
+def _tensor_problems(columns: Sequence[ColumnSpec], data: Any) -> list[SchemaProblem]:
     table = as_table(data)
-    if len(signature.inputs) == 1 and not isinstance(table, dict):
-        return _array_problems(signature.inputs[0], table)
+    if len(columns) == 1 and not isinstance(table, dict):
+        return _array_problems(columns[0], table)
     problems = []
-    for column in signature.inputs:
+    for column in columns:
         if not isinstance(table, dict) and not is_frame(table):
             return [SchemaProblem("inputs", "", "a mapping of tensors", type(data).__name__)]
         if column.name not in table:

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from tauro.flavors._signature import ColumnSpec, ModelSignature
-from tauro.flavors._tables import as_table, is_frame, to_array
-from tauro.flavors._types import ColumnType, type_of_kind
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_INFERRED: Final[dict[str, ColumnType]] = {
-    "string": "string",
-    "integer": "integer",
-    "integer-na": "integer",
-    "floating": "float",
-    "mixed-integer-float": "float",
-    "boolean": "boolean",
-    "bytes": "binary",
-    "datetime": "datetime",
-    "datetime64": "datetime",
-    "date": "datetime",
-}
+from tauro.flavors._columns import ColumnSpec
+from tauro.flavors._signature import ModelSignature
+from tauro.flavors._tables import as_table, column_type, is_frame, to_array
+from tauro.flavors._types import type_of_kind
 
 
 def infer_signature(inputs: Any, outputs: Any = None) -> ModelSignature:
@@ -40,20 +25,6 @@ def infer_signature(inputs: Any, outputs: Any = None) -> ModelSignature:
         _columns(inputs, "input") if inputs is not None else (),
         _columns(outputs, "output") if outputs is not None else (),
     )
-
-
-def column_type(series: pd.Series[Any]) -> ColumnType:
-    """Return the type of a frame's column."""
-    import pandas as pd
-
-    dtype: Any = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return column_type(pd.Series(dtype.categories))
-    if isinstance(dtype, pd.StringDtype):
-        return "string"
-    if dtype.kind != "O":
-        return type_of_kind(dtype.kind)
-    return _INFERRED.get(pd.api.types.infer_dtype(series, skipna=True), "any")
 
 
 def _columns(data: Any, role: str) -> tuple[ColumnSpec, ...]:

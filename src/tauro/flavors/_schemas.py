@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tauro.errors import ValidationError
-from tauro.flavors._signature import ColumnSpec, ModelSignature
+from tauro.flavors._columns import ColumnSpec
 from tauro.flavors._types import ColumnType, to_column_type
 
 _FORMS: Final = "{column: type}, [{'name', 'type', 'nullable'}] or a JSON Schema"
@@ -34,7 +34,7 @@ def parse_schema(schema: Any, role: str) -> tuple[ColumnSpec, ...]:
     """Return the columns of a schema in any of the accepted forms; None has no columns.
 
     Args:
-        schema: The schema, or a signature, of which the side ``role`` is taken.
+        schema: The schema.
         role: ``input`` or ``output``, for messages.
 
     Raises:
@@ -42,8 +42,6 @@ def parse_schema(schema: Any, role: str) -> tuple[ColumnSpec, ...]:
     """
     if schema is None:
         return ()
-    if isinstance(schema, ModelSignature):
-        return schema.inputs if role == "input" else schema.outputs
     if isinstance(schema, Mapping):
         if _is_json_schema(schema):
             return _parse_json_schema(schema)

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tauro.errors import SignatureMismatchError
-from tauro.flavors._types import ColumnType
+from tauro.flavors._check import find_problems
+from tauro.flavors._columns import ColumnSpec, SchemaProblem, raise_problems
+from tauro.flavors._schemas import parse_schema, to_json_schema
+from tauro.flavors._tables import to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class ColumnSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One column of a table, or one tensor.
-
-    Attributes:
-        name: The column's name; of a lone tensor, ``input`` or ``output``.
-        type: One of ``integer float string boolean datetime binary any``.
-        nullable: Whether values may be missing.
-        required: Whether the column must be there at all.
-        shape: Of a tensor, its dimensions with -1 for any length; None for a column.
-    """
-
-    name: str
-    type: ColumnType = "any"
-    nullable: bool = False
-    required: bool = True
-    shape: tuple[int, ...] | None = None
-
-
-class SchemaProblem(msgspec.Struct, frozen=True):
-    """One thing that is wrong with one column.
-
-    Attributes:
-        path: Where, down to the first wrong row: ``inputs.age[3]``.
-        column: The column's name.
-        expected: What the signature asks for.
-        got: What is there.
-        count: How many rows are wrong; 0 when the column as a whole is.
-    """
-
-    path: str
-    column: str
-    expected: str
-    got: str
-    count: int = 0
-
-    def __str__(self) -> str:
-        rows = f" ({self.count} rows)" if self.count > 1 else ""
-        return f"{self.path}: expected {self.expected}, got {self.got}{rows}"
 
 
 class ModelSignature(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -69,14 +31,16 @@ class ModelSignature(msgspec.Struct, frozen=True, omit_defaults=True):
     def from_schemas(cls, inputs: Any = None, outputs: Any = None) -> ModelSignature:
         """Return the signature of two schemas in any of the accepted forms.
 
-        A schema is ``{column: type}``, ``[{"name", "type", "nullable"}]`` or a JSON Schema.
+        A schema is ``{column: type}``, ``[{"name", "type", "nullable"}]``, a JSON Schema, or a
+        signature, whose side is taken.
 
         Raises:
             ValidationError: A schema has another form, or a type is unknown.
         """
-        from tauro.flavors._schemas import parse_schema
-
-        return cls(parse_schema(inputs, "input"), parse_schema(outputs, "output"))
+        return cls(
+            inputs.inputs if isinstance(inputs, cls) else parse_schema(inputs, "input"),
+            outputs.outputs if isinstance(outputs, cls) else parse_schema(outputs, "output"),
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelSignature:
@@ -104,9 +68,7 @@ class ModelSignature(msgspec.Struct, frozen=True, omit_defaults=True):
         Args:
             data: A frame, records, columns or an array, as ``predict`` takes it.
         """
-        from tauro.flavors._check import find_problems
-
-        return find_problems(self, data)
+        return find_problems(self.inputs, data)
 
     def validate(self, data: Any) -> None:
         """Check that ``data`` fits the inputs.
@@ -122,34 +84,14 @@ class ModelSignature(msgspec.Struct, frozen=True, omit_defaults=True):
         Raises:
             SignatureMismatchError: It is no table, or lacks a required column.
         """
-        from tauro.flavors._tables import to_frame
-
-        return to_frame(data, self)
+        return to_frame(data, self.inputs)
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of one row of the inputs."""
-        from tauro.flavors._schemas import to_json_schema
-
         return to_json_schema(self.inputs)
 
     def __str__(self) -> str:
         return f"inputs: {_listed(self.inputs)}\noutputs: {_listed(self.outputs)}"
-
-
-def raise_problems(problems: Sequence[SchemaProblem]) -> None:
-    """Raise one error that lists every problem, or return when there is none.
-
-    Raises:
-        SignatureMismatchError: There is at least one problem.
-    """
-    if not problems:
-        return
-    lines = "\n".join(f"  {problem}" for problem in problems)
-    plural = "s do" if len(problems) > 1 else " does"
-    raise SignatureMismatchError(
-        f"{len(problems)} column{plural} not fit the model's signature:\n{lines}",
-        context={"problems": [msgspec.to_builtins(problem) for problem in problems]},
-    )
 
 
 def _listed(columns: Iterable[ColumnSpec]) -> str:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tauro._internal._close import did_you_mean
 from tauro.errors import SignatureMismatchError
-from tauro.flavors._signature import ColumnSpec, ModelSignature
+from tauro.flavors._columns import ColumnSpec
+from tauro.flavors._types import ColumnType, type_of_kind
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+_INFERRED: Final[dict[str, ColumnType]] = {
+    "string": "string",
+    "integer": "integer",
+    "integer-na": "integer",
+    "floating": "float",
+    "mixed-integer-float": "float",
+    "boolean": "boolean",
+    "bytes": "binary",
+    "datetime": "datetime",
+    "datetime64": "datetime",
+    "date": "datetime",
+}
 
 
 def is_frame(data: Any) -> bool:
@@ -57,16 +71,19 @@ def to_array(data: Any) -> np.ndarray[Any, Any]:
     return np.asarray(table)
 
 
-def to_frame(data: Any, signature: ModelSignature) -> pd.DataFrame:
-    """Return data as a frame with the signature's columns in their order."""
+def to_frame(data: Any, columns: Sequence[ColumnSpec]) -> pd.DataFrame:
+    """Return data as a frame with these columns in their order.
+
+    Raises:
+        SignatureMismatchError: It is no table, or lacks a required column.
+    """
     import numpy as np
     import pandas as pd
 
-    columns = signature.inputs
+    names = [column.name for column in columns]
     table = as_table(data)
     if is_frame(table):
         frame: pd.DataFrame = table
-        names = signature.input_names
         if list(frame.columns) == names or not names:
             return frame
         _refuse_missing(columns, [str(name) for name in frame.columns])
@@ -80,10 +97,10 @@ def to_frame(data: Any, signature: ModelSignature) -> pd.DataFrame:
     if rows.ndim != 2 or rows.shape[1] != len(columns):
         raise SignatureMismatchError(
             f"The data has the shape {tuple(array.shape)}; expected rows of {len(columns)} "
-            f"columns: {', '.join(signature.input_names)}.",
-            context={"shape": list(array.shape), "columns": signature.input_names},
+            f"columns: {', '.join(names)}.",
+            context={"shape": list(array.shape), "columns": names},
         )
-    frame = pd.DataFrame(rows, columns=signature.input_names)
+    frame = pd.DataFrame(rows, columns=names)
     return frame.infer_objects() if rows.dtype == object else frame
 
 
@@ -96,3 +113,17 @@ def _refuse_missing(columns: Sequence[ColumnSpec], present: Sequence[str]) -> No
             context={"missing": missing, "present": list(present)},
             suggestions=[hint for name in missing[:3] for hint in did_you_mean(name, present)],
         )
+
+
+def column_type(series: pd.Series[Any]) -> ColumnType:
+    """Return the type of a frame's column."""
+    import pandas as pd
+
+    dtype: Any = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return column_type(pd.Series(dtype.categories))
+    if isinstance(dtype, pd.StringDtype):
+        return "string"
+    if dtype.kind != "O":
+        return type_of_kind(dtype.kind)
+    return _INFERRED.get(pd.api.types.infer_dtype(series, skipna=True), "any")

@@ -6,14 +6,15 @@ import threading
 from collections.abc import Iterator
 
 from tauro._internal._close import did_you_mean
-from tauro.errors import ModelNotFoundError, ValidationError
+from tauro.errors import ModelExistsError, ModelNotFoundError, ValidationError
 from tauro.events import Observers
 from tauro.registry import _decide
-from tauro.registry._artifacts import ArtifactStore, artifact_key
+from tauro.registry._artifacts import artifact_key, make_artifact_store
 from tauro.registry._decide import Decide
 from tauro.registry._ledger import METADATA, ModelLedger
 from tauro.registry._models import Change, ModelMetadata, ModelStage
 from tauro.registry._names import check_alias, check_model_name, folder_of
+from tauro.registry._rename import Renaming, claim_name
 from tauro.storage import StorageBackend
 from tauro.types import Durability
 
@@ -25,6 +26,11 @@ class RegistryCore:
         storage: The store.
         observers: Who looks on.
         durability: What an acknowledged change survives.
+
+    Attributes:
+        storage: The store with this durability.
+        quick: The store without synchronising, for what can be made anew.
+        artifacts: The versions' files.
     """
 
     def __init__(
@@ -32,21 +38,41 @@ class RegistryCore:
     ) -> None:
         self.storage = storage.with_durability(durability)
         self.observers = observers
-        self.artifacts = ArtifactStore(self.storage, storage.with_durability("process"))
+        self.quick = storage.with_durability("process")
+        self.artifacts = make_artifact_store(storage, durability)
+        self._renaming = Renaming(self.storage, self.artifacts, self.own_ledger)
         self._ledgers: dict[str, ModelLedger] = {}
         self._guard = threading.Lock()
 
     def ledger(self, name: str) -> ModelLedger:
         """Return a model's documents, whether there are any or not."""
-        folder = folder_of(check_model_name(name))
-        return self._by_folder(folder, name)
+        clean = check_model_name(name)
+        ledger = self._by_folder(folder_of(clean))
+        stored = ledger.metadata(1).name if ledger.latest else clean
+        if stored != clean:
+            raise ModelExistsError(
+                f"The model {stored!r} is stored under the folder name of {clean!r}: this file "
+                "system takes both names for one.",
+                context={"name": clean, "existing": stored},
+                suggestions=["Choose a name that differs in more than case."],
+            )
+        return ledger
 
-    def _by_folder(self, folder: str, name: str | None) -> ModelLedger:
+    def _by_folder(self, folder: str) -> ModelLedger:
         with self._guard:
             found = self._ledgers.get(folder)
             if found is None:
-                found = self._ledgers[folder] = ModelLedger(self.storage, folder, name)
+                found = self._ledgers[folder] = ModelLedger(self.storage, folder)
+        found.refresh()
+        if found.latest and not found.is_settled:
+            self._renaming.complete(found)
         return found
+
+    def own_ledger(self, name: str) -> ModelLedger:
+        """Return a model's documents without looking whether a renaming is to be completed."""
+        folder = folder_of(name)
+        with self._guard:
+            return self._ledgers.setdefault(folder, ModelLedger(self.storage, folder))
 
     def all_ledgers(self) -> Iterator[tuple[str, ModelLedger]]:
         """Yield the name and the documents of every model, refreshed, by name."""
@@ -54,8 +80,7 @@ class RegistryCore:
         folders = {path[start:].partition("/")[0] for path in self.storage.list_paths(METADATA)}
         found = []
         for folder in folders:
-            ledger = self._by_folder(folder, None)
-            ledger.refresh()
+            ledger = self._by_folder(folder)
             if ledger.latest:
                 found.append((ledger.metadata(1).name, ledger))
         yield from sorted(found, key=lambda pair: pair[0])
@@ -79,7 +104,6 @@ class RegistryCore:
             ModelNotFoundError: There is none, it was renamed, or it is deleted.
         """
         ledger = self.ledger(name)
-        ledger.refresh()
         state = ledger.state
         if not ledger.latest:
             raise ModelNotFoundError(
@@ -87,7 +111,6 @@ class RegistryCore:
                 context={"name": name, "store": self.storage.uri},
                 suggestions=did_you_mean(name, self.names()),
             )
-        ledger.metadata(1)
         if state.moved_to:
             raise ModelNotFoundError(
                 f"The model {name!r} was renamed to {state.moved_to!r}.",
@@ -122,6 +145,11 @@ class RegistryCore:
                 context={"name": name, "version": version, "latest": ledger.latest},
             )
         gone = ledger.state.of(version).deleted
+        if ledger.state.of(version).purged:
+            raise ModelNotFoundError(
+                f"The files of {name} v{version} were removed for good.",
+                context={"name": name, "version": version},
+            )
         if gone is not None:
             raise ModelNotFoundError(
                 f"{name} v{version} was deleted {_when(gone)}.",
@@ -161,7 +189,11 @@ class RegistryCore:
             return ledger, self.check_version(ledger, name, number)
 
     def _in_stage(self, ledger: ModelLedger, name: str, stage: ModelStage) -> int:
-        found = [n for n in live_versions(ledger) if ledger.state.of(n).stage is stage]
+        if stage is ModelStage.NONE:
+            found = [n for n in live_versions(ledger) if ledger.state.of(n).stage is stage]
+        else:
+            states = ledger.state.versions.items()
+            found = sorted(n for n, s in states if s.stage is stage and s.is_live)
         if not found:
             raise ModelNotFoundError(
                 f"{name} has no version in {stage.value}.",
@@ -171,12 +203,12 @@ class RegistryCore:
         return found[-1]
 
     def _latest(self, ledger: ModelLedger, name: str) -> int:
-        found = live_versions(ledger)
-        if not found:
+        found = next((n for n in range(ledger.latest, 0, -1) if is_live(ledger, n)), None)
+        if found is None:
             raise ModelNotFoundError(
                 f"All versions of {name!r} are deleted.", context={"name": name}
             )
-        return found[-1]
+        return found
 
     def change(
         self,
@@ -199,6 +231,16 @@ class RegistryCore:
 
         return ledger, ledger.change(checked)
 
+    def rename(self, old: str, new: str) -> None:
+        """Rename a model that is there.
+
+        Raises:
+            ModelExistsError: The new name is taken, or was before.
+        """
+        ledger = self.model(old)
+        claim_name(self.storage, ledger, self.ledger(new), new)
+        self.ledger(new)
+
     def uri(self, metadata: ModelMetadata) -> str:
         """Return where a version's files are, as a URI."""
         return f"{self.storage.uri.rstrip('/')}/{artifact_key(metadata)}"
@@ -207,8 +249,13 @@ class RegistryCore:
 def live_versions(ledger: ModelLedger) -> list[int]:
     """Return the numbers that are not deleted, rising."""
     with ledger.frozen():
-        state = ledger.state
-        return [n for n in range(1, ledger.latest + 1) if state.of(n).deleted is None]
+        return [n for n in range(1, ledger.latest + 1) if is_live(ledger, n)]
+
+
+def is_live(ledger: ModelLedger, version: int) -> bool:
+    """Tell whether a version is there: neither deleted nor its files removed for good."""
+    state = ledger.state.versions.get(version)
+    return state is None or state.is_live
 
 
 def _when(change: Change) -> str:

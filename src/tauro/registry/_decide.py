@@ -9,7 +9,7 @@ from tauro._internal._clock import now
 from tauro._internal._close import did_you_mean
 from tauro.errors import ModelNotFoundError, StageConflictError
 from tauro.events import current_actor
-from tauro.registry._models import Action, Change, ModelStage
+from tauro.registry._models import Action, Change, ModelMetadata, ModelStage
 from tauro.registry._state import ModelState
 
 Decide = Callable[[ModelState], Change | None]
@@ -102,11 +102,13 @@ def no_alias(name: str, alias: str, state: ModelState) -> ModelNotFoundError:
     )
 
 
-def set_tags(version: int | None, tags: Mapping[str, str], present: Mapping[str, str]) -> Decide:
+def set_tags(
+    version: int | None, tags: Mapping[str, str], registered: ModelMetadata | None
+) -> Decide:
     """Set tags of a version or of the model."""
 
     def decide(state: ModelState) -> Change | None:
-        before = _tags_now(state, version, present)
+        before = _tags_now(state, version, registered)
         if all(before.get(key) == value for key, value in tags.items()):
             return None
         old = {key: before.get(key) for key in tags}
@@ -116,13 +118,13 @@ def set_tags(version: int | None, tags: Mapping[str, str], present: Mapping[str,
 
 
 def delete_tags(
-    name: str, version: int | None, keys: Iterable[str], present: Mapping[str, str]
+    name: str, version: int | None, keys: Iterable[str], registered: ModelMetadata | None
 ) -> Decide:
     """Remove tags of a version or of the model."""
     wanted = list(keys)
 
     def decide(state: ModelState) -> Change | None:
-        before = _tags_now(state, version, present)
+        before = _tags_now(state, version, registered)
         unknown = next((key for key in wanted if key not in before), None)
         if unknown is not None:
             of = name if version is None else f"{name} v{version}"
@@ -137,22 +139,24 @@ def delete_tags(
     return decide
 
 
-def _tags_now(state: ModelState, version: int | None, present: Mapping[str, str]) -> dict[str, str]:
-    if version is None:
+def _tags_now(
+    state: ModelState, version: int | None, registered: ModelMetadata | None
+) -> dict[str, str]:
+    if version is None or registered is None:
         return dict(state.tags)
-    tags = {**present, **state.of(version).tags}
+    tags = {**registered.tags, **state.of(version).tags}
     return {key: value for key, value in tags.items() if value is not None}
 
 
-def describe(version: int | None, text: str, registered: str) -> Decide:
+def describe(version: int | None, text: str, registered: ModelMetadata | None) -> Decide:
     """Replace the description of a version or of the model."""
 
     def decide(state: ModelState) -> Change | None:
-        if version is None:
+        if version is None or registered is None:
             before = state.description
         else:
             changed = state.of(version).description
-            before = registered if changed is None else changed
+            before = registered.description if changed is None else changed
         if before == text:
             return None
         return _change("describe", version=version, before=before, after=text)

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from tauro.errors import ModelExistsError, StorageExistsError, StorageNotFoundError
+from tauro.errors import CorruptDataError, StorageExistsError, StorageNotFoundError
 from tauro.registry._models import (
     Change,
     ModelMetadata,
@@ -37,13 +37,16 @@ class ModelLedger:
     Args:
         storage: Where they are.
         folder: The model's folder name.
-        name: The model's name, to notice two names that a file system takes for one.
+
+    Attributes:
+        root: The key of the folder.
+        is_settled: Whether it is known that no renaming of the model is left half done.
     """
 
-    def __init__(self, storage: StorageBackend, folder: str, name: str | None = None) -> None:
+    def __init__(self, storage: StorageBackend, folder: str) -> None:
         self._storage = storage
-        self._root = f"{METADATA}/{folder}"
-        self._name = name
+        self.root = f"{METADATA}/{folder}"
+        self.is_settled = False
         self._versions: dict[int, ModelMetadata] = {}
         self._changes: list[Change] = []
         self._state = ModelState()
@@ -53,8 +56,15 @@ class ModelLedger:
 
     @property
     def latest(self) -> int:
-        """The highest number allocated, 0 when there is none, as of the last refresh."""
-        return self._latest
+        """The number of the last version, 0 when there is none, as of the last refresh."""
+        return self._latest - 1 if self._is_closed() else self._latest
+
+    def _is_closed(self) -> bool:
+        """Tell whether the last number is the document that ends a renamed model."""
+        try:
+            return bool(self._latest and self.metadata(self._latest).moved_to)
+        except CorruptDataError:
+            return False  # Whoever asks for that version is told; the others are whole.
 
     @property
     def state(self) -> ModelState:
@@ -75,15 +85,8 @@ class ModelLedger:
         """Return a version's document; the number must be allocated."""
         found = self._versions.get(version)
         if found is None:
-            path = f"{self._root}/v{version}.json"
+            path = f"{self.root}/v{version}.json"
             found = decode_metadata(self._storage.read_bytes(path), path)
-            if self._name is not None and found.name != self._name:
-                raise ModelExistsError(
-                    f"The model {found.name!r} is stored under the folder name of "
-                    f"{self._name!r}: this file system takes both names for one.",
-                    context={"name": self._name, "existing": found.name},
-                    suggestions=["Choose a name that differs in more than case."],
-                )
             self._versions[version] = found
         return found
 
@@ -92,7 +95,7 @@ class ModelLedger:
         with self._guard:
             if not self._listed:
                 self._list()
-            while self._storage.exists(f"{self._root}/v{self._latest + 1}.json"):
+            while self._storage.exists(f"{self.root}/v{self._latest + 1}.json"):
                 self._latest += 1
             while (change := self._read_change(self._state.count + 1)) is not None:
                 self._fold(change)
@@ -110,7 +113,7 @@ class ModelLedger:
             if document.version != number:
                 return document
             try:
-                self._storage.create_bytes(f"{self._root}/v{number}.json", encode(document))
+                self._storage.create_bytes(f"{self.root}/v{number}.json", encode(document))
             except StorageExistsError:
                 self.refresh()
                 continue
@@ -132,7 +135,7 @@ class ModelLedger:
                 change = decide(self._state)
                 if change is None:
                     return None
-                path = f"{self._root}/transitions/{self._state.count + 1}.json"
+                path = f"{self.root}/transitions/{self._state.count + 1}.json"
                 try:
                     self._storage.create_bytes(path, encode(change))
                 except StorageExistsError:
@@ -146,15 +149,15 @@ class ModelLedger:
         self._state.apply(change)
 
     def _list(self) -> None:
-        start = len(self._root) + 1
-        for path in self._storage.list_paths(self._root):
+        start = len(self.root) + 1
+        for path in self._storage.list_paths(self.root):
             found = _VERSION.fullmatch(path[start:])
             if found:
                 self._latest = max(self._latest, int(found.group(1)))
         self._listed = True
 
     def _read_change(self, number: int) -> Change | None:
-        path = f"{self._root}/transitions/{number}.json"
+        path = f"{self.root}/transitions/{number}.json"
         try:
             return decode_change(self._storage.read_bytes(path), path)
         except StorageNotFoundError:

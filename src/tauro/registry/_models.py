@@ -85,6 +85,7 @@ class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         files: Every file with its hash.
         digest: Hash over names and contents of all files: the same content has the same digest.
         model: The flavor's description where an object was registered.
+        moved_from: The name that the model had before; in its first version only.
         moved_to: Set only in the document that ends a renamed model's numbers: its new name.
     """
 
@@ -109,6 +110,7 @@ class ModelMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     files: list[ArtifactFile] = []
     digest: str = ""
     model: ModelSpec | None = None
+    moved_from: str = ""
     moved_to: str = ""
 
 
@@ -127,6 +129,7 @@ Action = Literal[
     "delete_model",
     "restore_model",
     "rename_model",
+    "renamed",
 ]
 
 

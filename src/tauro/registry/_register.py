@@ -31,6 +31,7 @@ from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import ArtifactFile, ModelMetadata, ParentVersion
 from tauro.registry._names import check_model_name
 from tauro.registry._values import (
+    check_text,
     clean_dependencies,
     clean_hyperparameters,
     clean_metrics,
@@ -70,6 +71,7 @@ class Registration:
     parents: tuple[Any, ...]
     label: str
     idempotent: bool
+    link: bool
     progress: Progress | None
 
     def complete(self, data: dict[str, Any], model_name: str | None) -> None:
@@ -125,9 +127,9 @@ class Registration:
             version=0,
             created_at=now(),
             created_by=current_actor(),
-            artifact_type=_text(data, "artifact_type"),
-            framework=_text(data, "framework"),
-            description=_text(data, "description"),
+            artifact_type=check_text(data.get("artifact_type"), "artifact_type"),
+            framework=check_text(data.get("framework"), "framework"),
+            description=check_text(data.get("description"), "description"),
             hyperparameters=clean_hyperparameters(data.get("hyperparameters")),
             metrics=clean_metrics(data.get("metrics")),
             tags=clean_tags(data.get("tags")),
@@ -141,9 +143,6 @@ class Registration:
 
     def _open(self, name: str) -> ModelLedger:
         ledger = self.core.ledger(name)
-        ledger.refresh()
-        if ledger.latest:
-            ledger.metadata(1)
         if ledger.state.deleted is not None:
             raise ModelExistsError(
                 f"The model {name!r} exists and is deleted.",
@@ -166,7 +165,9 @@ class Registration:
     def _store(
         self, ledger: ModelLedger, draft: ModelMetadata, source: StrPath, spec: ModelSpec | None
     ) -> tuple[ModelLedger, ModelMetadata, bool]:
-        staging, files = self.core.artifacts.stage(source, progress=self.progress)
+        staging, files = self.core.artifacts.stage(
+            source, progress=self.progress, link=self.link and spec is None
+        )
         complete = _with_files(draft, staging, files, source, spec)
         try:
             metadata = ledger.allocate(lambda number: self._number(ledger, complete, number))
@@ -252,17 +253,6 @@ def _signature(draft: ModelMetadata) -> ModelSignature | None:
     if draft.input_schema is None and draft.output_schema is None:
         return None
     return ModelSignature.from_schemas(draft.input_schema, draft.output_schema)
-
-
-def _text(data: dict[str, Any], key: str) -> str:
-    value = data.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValidationError(
-            f"{key} is {value!r} ({type(value).__name__}); expected a text.", context={"key": key}
-        )
-    return value
 
 
 def _parent(entry: Any) -> ParentVersion:

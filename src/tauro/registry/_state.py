@@ -40,6 +40,11 @@ class VersionState:
     purged: bool = False
     updated_at: datetime | None = None
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is there: neither deleted nor its files removed for good."""
+        return self.deleted is None and not self.purged
+
 
 @dataclass(slots=True)
 class ModelState:
@@ -84,8 +89,7 @@ class ModelState:
     def rollback_target(self) -> int | None:
         """Return the version that was in Production before, None when there is none to go to."""
         for version in reversed(self.past):
-            state = self.of(version)
-            if version != self.production and state.deleted is None and not state.purged:
+            if version != self.production and self.of(version).is_live:
                 return version
         return None
 

@@ -99,6 +99,27 @@ def clean_schema(schema: Any, role: str) -> Any:
     return msgspec.to_builtins(schema, str_keys=True, enc_hook=_type_name)
 
 
+def check_text(value: Any, what: str, *, empty: bool = True) -> str:
+    """Return a text; None is the empty one.
+
+    Raises:
+        ValidationError: It is something else, or empty where that is no answer.
+    """
+    if value is not None and not isinstance(value, str):
+        raise ValidationError(
+            f"{what} is {value!r} ({type(value).__name__}); expected a text.",
+            context={"argument": what},
+        )
+    if not value and not empty:
+        raise ValidationError(f"{what} is empty; expected a text.", context={"argument": what})
+    return value or ""
+
+
+def copy_mapping(value: Any) -> Any:
+    """Return a mapping's copy, for hooks to change; {} for None; anything else as it is."""
+    return {} if value is None else dict(value) if isinstance(value, Mapping) else value
+
+
 def _type_name(value: Any) -> str:
     """Return the name of a class or dtype that stands for a type; the schema was checked."""
     return value.__name__ if isinstance(value, type) else str(value)

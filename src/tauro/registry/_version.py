@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from tauro.flavors import LoadedModel, ModelSignature
 
 
-class _Registry(Protocol):
+class VersionOwner(Protocol):
+    """The verbs of a registry that a version hands on."""
+
     def load_model(
         self, name: str, version: int | None = None, *, allow_pickle: bool, trusted: Iterable[Any]
-    ) -> LoadedModel: ...
+    ) -> LoadedModel:
+        """Load a version."""
 
-    def download_artifact(
-        self, name: str, version: int | None, local_destination: StrPath
-    ) -> None: ...
+    def download_artifact(self, name: str, version: int | None, local_destination: StrPath) -> None:
+        """Copy a version's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class ModelVersion:
     files: tuple[ArtifactFile, ...]
     deleted: bool
     metadata: ModelMetadata = field(repr=False)
-    _registry: _Registry | None = field(default=None, repr=False, compare=False)
+    _registry: VersionOwner | None = field(default=None, repr=False, compare=False)
 
     @property
     def model_id(self) -> str:
@@ -116,7 +118,7 @@ class ModelVersion:
         """Copy its files into a local folder."""
         self._owner().download_artifact(self.name, self.version, local_destination)
 
-    def _owner(self) -> _Registry:
+    def _owner(self) -> VersionOwner:
         assert self._registry is not None, "versions are made by a registry"
         return self._registry
 
@@ -170,7 +172,7 @@ def make_version(
     metadata: ModelMetadata,
     state: ModelState,
     uri: Callable[[ModelMetadata], str],
-    registry: _Registry,
+    registry: VersionOwner,
 ) -> ModelVersion:
     """Return a version's document and its changes as one record."""
     now = state.of(metadata.version)

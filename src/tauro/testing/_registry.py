@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tauro._internal._ids import new_id
 from tauro.errors import (
+    ModelExistsError,
     ModelNotFoundError,
+    ModelVersionConflictError,
     ReadOnlyStoreError,
+    SignatureMismatchError,
     StageConflictError,
     ValidationError,
 )
@@ -302,6 +307,313 @@ class ModelRegistryContract:
             registry.set_tags("fraud", {"a": "b"}, 1)
         actions = [entry["action"] for entry in registry.history("fraud")]
         assert actions == ["register"] * 3 + ["stage", "set_alias", "set_tags"]
+
+    # Searching
+
+    def test_versions_are_searched_by_name_number_stage_and_tags(
+        self, registry: ModelRegistry, three: list[ModelVersion], artifact: Path
+    ) -> None:
+        registry.register_model("fraud-eu", artifact, tags={"team": "risk-eu"})
+        registry.promote_model("fraud", 2, "Production")
+        registry.set_tags("fraud", {"team": "risk-us"}, 3)
+
+        def found(**given: Any) -> list[tuple[str, int]]:
+            return [(v.name, v.version) for v in registry.search_models(**given)]
+
+        assert found(name="fraud*", version=1) == [("fraud", 1), ("fraud-eu", 1)]
+        assert found(stage="production") == [("fraud", 2)]
+        assert found(tags={"team": "risk-*"}) == [("fraud", 3), ("fraud-eu", 1)]
+        assert found(name="fraud", tags={"team": "risk-us"}) == [("fraud", 3)]
+        assert found(framework="custom", version=3) == [("fraud", 3)]
+        assert found(name="nothing*") == []
+        assert len(found()) == 4
+
+    # Schemas
+
+    def test_data_is_checked_against_the_schema_without_loading(
+        self, registry: ModelRegistry, artifact: Path
+    ) -> None:
+        version = registry.register_model(
+            "fraud", artifact, input_schema={"age": "integer", "city": "string"}
+        )
+        registry.validate(version, {"age": 3, "city": "Rome"})
+        with pytest.raises(SignatureMismatchError, match=r"inputs\.age\[0\]: expected integer"):
+            registry.validate("fraud", [{"age": "x", "city": "Rome"}], stage="None")
+        registry.register_model("fraud", artifact)
+        with pytest.raises(ValidationError, match="v2 has no input schema"):
+            registry.validate("fraud", {"age": 3})
+
+    # The same again
+
+    def test_the_same_content_can_be_the_same_version(
+        self, registry: ModelRegistry, other: ModelRegistry, artifact: Path
+    ) -> None:
+        first = registry.register_model("fraud", artifact, idempotent=True)
+        assert other.register_model("fraud", artifact, idempotent=True) == first
+        assert other.register_model("fraud", artifact).version == 2
+        artifact.write_bytes(b"other")
+        assert other.register_model("fraud", artifact, idempotent=True).version == 3
+        assert len(registry.history("fraud")) == 3
+
+    def test_a_label_is_unique_within_its_model(
+        self, registry: ModelRegistry, other: ModelRegistry, artifact: Path
+    ) -> None:
+        first = registry.register_model("fraud", artifact, label="1.0.0")
+        assert other.register_model("fraud", artifact, label="1.0.0").version == first.version
+        assert other.register_model("fraud", artifact, label="1.0.1").version == 2
+        artifact.write_bytes(b"other")
+        with pytest.raises(ModelVersionConflictError, match=r"'1\.0\.0' already \(v1\)"):
+            other.register_model("fraud", artifact, label="1.0.0")
+        assert other.register_model("churn", artifact, label="1.0.0").version == 1
+
+    # Deleting and restoring
+
+    def test_a_deleted_version_is_gone_until_it_is_restored(
+        self, registry: ModelRegistry, other: ModelRegistry, three: list[ModelVersion]
+    ) -> None:
+        registry.delete_model_version("fraud", 3, reason="bad data")
+        with pytest.raises(ModelNotFoundError, match=r"v3 was deleted .*: bad data"):
+            other.get_model_version("fraud", 3)
+        assert other.get_model_version("fraud").version == 2
+        assert [row["version"] for row in other.list_model_versions("fraud")] == [1, 2]
+        rows = other.list_model_versions("fraud", include_deleted=True)
+        assert [row["deleted"] for row in rows] == [False, False, True]
+        other.restore_model_version("fraud", 3)
+        assert registry.get_model_version("fraud").version == 3
+
+    def test_numbers_of_deleted_versions_do_not_come_back(
+        self, registry: ModelRegistry, three: list[ModelVersion], artifact: Path
+    ) -> None:
+        for version in (1, 2, 3):
+            registry.delete_model_version("fraud", version)
+        with pytest.raises(ModelNotFoundError, match="All versions of 'fraud' are deleted"):
+            registry.get_model_version("fraud")
+        assert registry.register_model("fraud", artifact).version == 4
+
+    @pytest.mark.parametrize("use", ["Production", "Staging", "alias"])
+    def test_what_is_in_use_cannot_be_deleted(
+        self, registry: ModelRegistry, three: list[ModelVersion], use: str
+    ) -> None:
+        if use == "alias":
+            registry.set_alias("fraud", "champion", 1)
+        else:
+            registry.promote_model("fraud", 1, use)
+        with pytest.raises(StageConflictError, match="in use"):
+            registry.delete_model_version("fraud", 1)
+        with pytest.raises(StageConflictError, match="in use"):
+            registry.delete_model("fraud")
+        assert registry.get_model_version("fraud", 1).version == 1
+
+    def test_a_deleted_model_is_gone_until_it_is_restored(
+        self,
+        registry: ModelRegistry,
+        other: ModelRegistry,
+        three: list[ModelVersion],
+        artifact: Path,
+    ) -> None:
+        registry.promote_model("fraud", 1, "Production")
+        registry.delete_model("fraud", reason="retired", force=True)
+        assert other.list_models() == []
+        assert other.search_models() == []
+        with pytest.raises(ModelNotFoundError, match=r"was deleted .*: retired"):
+            other.get_model_version("fraud")
+        with pytest.raises(ModelExistsError, match="exists and is deleted"):
+            other.register_model("fraud", artifact)
+        other.restore_model("fraud")
+        assert registry.get_model_by_stage("fraud", "Production").version == 1
+
+    # Renaming
+
+    def test_everything_goes_with_a_new_name(
+        self,
+        registry: ModelRegistry,
+        other: ModelRegistry,
+        three: list[ModelVersion],
+        artifact: Path,
+        tmp_path: Path,
+    ) -> None:
+        registry.promote_model("fraud", 2, "Production")
+        registry.set_alias("fraud", "champion", 3)
+        other.get_model_version("fraud")
+        registry.rename_model("fraud", "risk")
+        found = other.get_model_by_stage("risk", "Production")
+        assert (found.name, found.version) == ("risk", 2)
+        assert found.artifact_uri.endswith("/artifacts/risk/v2")
+        assert other.get_model_by_alias("risk", "champion").version == 3
+        assert other.history("risk")[-1]["action"] == "renamed"
+        other.download_artifact("risk", 1, tmp_path / "out")
+        assert (tmp_path / "out" / "model.bin").read_bytes() == artifact.read_bytes()
+        assert other.register_model("risk", artifact).version == 4
+        assert [row["name"] for row in registry.list_models()] == ["risk"]
+
+    def test_an_old_name_says_where_its_model_went(
+        self,
+        registry: ModelRegistry,
+        other: ModelRegistry,
+        three: list[ModelVersion],
+        artifact: Path,
+    ) -> None:
+        registry.rename_model("fraud", "risk")
+        with pytest.raises(ModelNotFoundError, match="renamed to 'risk'"):
+            other.get_model_version("fraud")
+        with pytest.raises(ModelExistsError, match="stays reserved"):
+            other.register_model("fraud", artifact)
+        with pytest.raises(ModelExistsError, match="stays reserved"):
+            other.rename_model("risk", "fraud")
+
+    def test_a_taken_name_is_refused_and_nothing_changes(
+        self, registry: ModelRegistry, three: list[ModelVersion], artifact: Path
+    ) -> None:
+        registry.register_model("risk", artifact)
+        with pytest.raises(ModelExistsError, match="'risk' exists"):
+            registry.rename_model("fraud", "risk")
+        assert registry.register_model("fraud", artifact).version == 4
+        assert registry.get_model_version("risk").version == 1
+
+    # Retention and upkeep
+
+    def test_retention_keeps_what_is_in_use_and_the_latest(
+        self, storage: StorageBackend, artifact: Path
+    ) -> None:
+        registry = ModelRegistry(storage, observers=Observers(), max_versions_per_model=2)
+        registry.register_model("fraud", artifact)
+        registry.promote_model("fraud", 1, "Production")
+        registry.register_model("fraud", artifact)
+        registry.set_alias("fraud", "champion", 2)
+        for _ in range(4):
+            registry.register_model("fraud", artifact)
+        assert [row["version"] for row in registry.list_model_versions("fraud")] == [1, 2, 5, 6]
+        assert registry.history("fraud", 3)[-1]["why"] == "retention: more than 2 versions"
+
+    def test_old_versions_go_after_their_days(
+        self, storage: StorageBackend, artifact: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        registry = ModelRegistry(storage, observers=Observers(), model_retention_days=90)
+        day = 86_400 * 10**9
+        monkeypatch.setattr("tauro._internal._clock._source", lambda: 1_700_000_000 * 10**9)
+        for _ in range(3):
+            registry.register_model("fraud", artifact)
+        registry.promote_model("fraud", 1, "Staging")
+        monkeypatch.setattr(
+            "tauro._internal._clock._source", lambda: 1_700_000_000 * 10**9 + 91 * day
+        )
+        assert registry.apply_retention() == [("fraud", 2)]
+        registry.register_model("fraud", artifact)
+        assert [row["version"] for row in registry.list_model_versions("fraud")] == [1, 4]
+
+    def test_gc_removes_for_good_what_was_deleted(
+        self, registry: ModelRegistry, storage: StorageBackend, three: list[ModelVersion]
+    ) -> None:
+        registry.delete_model_version("fraud", 1)
+        assert registry.gc()["versions"] == []
+        assert registry.gc(deleted_for=timedelta(0))["versions"] == [
+            {"name": "fraud", "version": 1}
+        ]
+        assert storage.list_paths("model_registry/artifacts/fraud/v1") == []
+        with pytest.raises(ModelNotFoundError, match="removed for good"):
+            registry.restore_model_version("fraud", 1)
+        assert registry.verify() == []
+
+    def test_gc_removes_registrations_that_never_came_to_be(
+        self, registry: ModelRegistry, storage: StorageBackend, three: list[ModelVersion]
+    ) -> None:
+        storage.write_bytes(f"model_registry/staging/{new_id()}/model.bin", b"left")
+        assert registry.gc()["staging"] == 0
+        assert registry.gc(staged_for=timedelta(0))["staging"] == 1
+        assert storage.list_paths("model_registry/staging") == []
+        assert registry.verify() == []
+
+    def test_verify_finds_changed_and_missing_files(
+        self, registry: ModelRegistry, storage: StorageBackend, three: list[ModelVersion]
+    ) -> None:
+        assert registry.verify() == []
+        storage.write_bytes("model_registry/artifacts/fraud/v1/model.bin", b"changed")
+        storage.delete("model_registry/artifacts/fraud/v2")
+        storage.write_bytes("model_registry/metadata/fraud/v3.json", b"{}")
+        found = {problem.path: problem.problem for problem in registry.verify()}
+        assert "was changed" in found["model_registry/artifacts/fraud/v1/model.bin"]
+        assert "gone" in found["model_registry/artifacts/fraud/v2"]
+        assert "not a document" in found["model_registry/metadata/fraud/v3.json"]
+
+    def test_the_index_is_a_flat_table_of_every_version(
+        self, registry: ModelRegistry, storage: StorageBackend, three: list[ModelVersion]
+    ) -> None:
+        registry.promote_model("fraud", 2, "Production")
+        registry.set_tags("fraud", {"team": "ds"}, 1)
+        registry.close()
+        frame = storage.read_dataframe("model_registry/models/index.parquet")
+        assert frame["version"].tolist() == [1, 2, 3]
+        assert frame["stage"].tolist() == ["None", "Production", "None"]
+        assert frame["metrics.auc"].tolist() == [0.7, 0.8, 0.9]
+        assert frame["tags.team"].tolist()[0] == "ds"
+        assert storage.exists("model_registry/models/.registry_marker.json")
+
+    def test_a_lost_or_damaged_index_comes_back(
+        self, registry: ModelRegistry, storage: StorageBackend, three: list[ModelVersion]
+    ) -> None:
+        registry.close()
+        before = storage.read_dataframe("model_registry/models/index.parquet")
+        for damage in (b"", b"not parquet", None):
+            if damage is None:
+                storage.delete("model_registry/models/index.parquet")
+            else:
+                storage.write_bytes("model_registry/models/index.parquet", damage)
+            registry.compact()
+            after = storage.read_dataframe("model_registry/models/index.parquet")
+            assert after.equals(before)
+
+    # Lineage
+
+    def test_lineage_reaches_runs_data_code_and_parents(
+        self, storage: StorageBackend, artifact: Path
+    ) -> None:
+        facts = {
+            "name": "trial 1",
+            "status": "COMPLETED",
+            "inputs": [{"name": "claims", "fingerprint": "sha256:" + "ab" * 32, "rows": 10}],
+            "source": {"git": {"commit": "0123456789abcdef", "dirty": True}},
+        }
+        registry = ModelRegistry(storage, observers=Observers(), run_facts={"run-1": facts}.get)
+        base = registry.register_model("base", artifact)
+        registry.register_model(
+            "fraud", artifact, experiment_run_id="run-1", parents=[base, ("gone", 7)]
+        )
+        lineage = registry.lineage("fraud", 1)
+        assert {node.kind for node in lineage.nodes} == {"version", "run", "dataset", "code"}
+        assert lineage.root.label == "fraud v1"
+        assert lineage.to_text().splitlines() == [
+            "fraud v1",
+            "├─ made by run trial 1 (run-1)",
+            "│  ├─ read dataset claims (sha256:abababababab…)",
+            "│  └─ ran code 0123456789ab with uncommitted changes",
+            "├─ derived from base v1",
+            "└─ derived from gone v7 (not in this store)",
+        ]
+        mermaid = lineage.to_mermaid().splitlines()
+        assert mermaid[0] == "flowchart LR"
+        assert '    n0["fraud v1"]' in mermaid
+        assert "    n1 -- made by --> n0" in mermaid
+        assert len(lineage.to_dict()["edges"]) == 5
+
+    # Differences
+
+    def test_the_difference_of_two_versions(self, registry: ModelRegistry, artifact: Path) -> None:
+        registry.register_model(
+            "fraud", artifact, metrics={"auc": 0.8}, hyperparameters={"depth": 3}, tags={"a": "1"}
+        )
+        artifact.write_bytes(b"other")
+        registry.register_model(
+            "fraud", artifact, metrics={"auc": 0.9}, hyperparameters={"depth": 3}, framework="x"
+        )
+        diff = registry.diff("fraud", 1, 2)
+        found = diff.to_dict()["differences"]
+        assert found["metrics"] == {"auc": [0.8, 0.9]}
+        assert found["tags"] == {"a": ["1", None]}
+        assert found["version"] == {"framework": ["", "x"]}
+        assert list(found["files"]) == ["model.bin"]
+        assert "hyperparameters" not in found
+        assert "metrics auc: 0.8 -> 0.9 (+0.1)" in str(diff)
+        assert not registry.diff("fraud", 1, 1)
 
     # At the same time
 

@@ -1,0 +1,206 @@
+"""``models/index.parquet``: every version in one flat table, for other tools.
+
+A view: it can be deleted and comes back, and nothing of the registry reads it. A process publishes
+its own changes at once when it makes few, at most every second when it makes many, and in any case
+when the registry is closed or the process exits; a process that is killed leaves a view that the
+next change, ``compact`` or ``repair`` brings up to date.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tauro._internal._clock import now
+from tauro.errors import (
+    StorageConflictError,
+    StorageError,
+    StorageExistsError,
+    StorageNotFoundError,
+)
+from tauro.registry._artifacts import artifact_key
+from tauro.registry._core import RegistryCore
+from tauro.registry._ledger import ModelLedger
+from tauro.registry._values import metric_from_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_log = logging.getLogger("tauro.registry")
+INDEX: Final = "model_registry/models/index.parquet"
+MARKER: Final = "model_registry/models/.registry_marker.json"
+_ATTEMPTS: Final = 10
+_LEAST_SECONDS: Final = 1.0
+_COST_FACTOR: Final = 30.0
+
+
+class IndexPublisher:
+    """Keeps the view up with the changes of one registry.
+
+    Args:
+        core: The registry's models.
+    """
+
+    def __init__(self, core: RegistryCore) -> None:
+        self._core = core
+        self._dirty: set[str] = set()
+        self._not_before = 0.0
+        self._guard = threading.Lock()
+
+    def note(self, name: str) -> None:
+        """Say that a model changed; publish if that is due."""
+        self._dirty.add(name)
+        if time.monotonic() >= self._not_before and self._guard.acquire(blocking=False):
+            try:
+                self._publish()
+            finally:
+                self._guard.release()
+
+    def flush(self) -> None:
+        """Publish what changed."""
+        with self._guard:
+            if self._dirty:
+                self._publish()
+
+    def rebuild(self) -> None:
+        """Publish every model anew and drop what is no longer there."""
+        names = [name for name, _ in self._core.all_ledgers()]
+        with self._guard:
+            self._replace({}, keep=False) if not names else self._replace(
+                {name: self._core.own_ledger(name) for name in names}, keep=False
+            )
+            self._dirty.clear()
+
+    def _publish(self) -> None:
+        started = time.monotonic()
+        names = set(self._dirty)
+        try:
+            self._replace({name: self._core.own_ledger(name) for name in names}, keep=True)
+        except StorageError as error:
+            # The change itself is safe; only the table for other tools is behind.
+            _log.warning("The index of the model registry is behind: %s", error)
+        else:
+            self._dirty -= names
+        cost = time.monotonic() - started
+        self._not_before = time.monotonic() + max(_LEAST_SECONDS, _COST_FACTOR * cost)
+
+    def _replace(self, ledgers: dict[str, ModelLedger], *, keep: bool) -> None:
+        import pyarrow as pa
+
+        rows = [row for ledger in ledgers.values() for row in _rows(ledger)]
+        for _ in range(_ATTEMPTS):
+            present, etag = self._read()
+            parts = [_table(rows)]
+            if keep and present is not None:
+                old = present.column("name").to_pylist()
+                parts.append(present.filter(pa.array([name not in ledgers for name in old])))
+            table = pa.concat_tables(parts, promote_options="permissive")
+            order = [("name", "ascending"), ("version", "ascending")]
+            if self._write(table.sort_by(order), etag):
+                return
+        _log.warning("The index of the model registry is behind: too many write it at once.")
+
+    def _read(self) -> tuple[pa.Table | None, str | None]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        storage = self._core.quick
+        try:
+            etag = storage.stat(INDEX).etag
+            return pq.read_table(pa.BufferReader(storage.read_bytes(INDEX))), etag
+        except StorageNotFoundError:
+            return None, None
+        except (pa.ArrowException, OSError):
+            return None, etag
+
+    def _write(self, table: pa.Table, etag: str | None) -> bool:
+        import pyarrow.parquet as pq
+
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        storage = self._core.quick
+        try:
+            if etag is None:
+                storage.create_bytes(INDEX, buffer.getvalue())
+                _mark(self._core)
+            else:
+                storage.replace_bytes(INDEX, buffer.getvalue(), etag=etag)
+        except (StorageExistsError, StorageConflictError, StorageNotFoundError):
+            return False
+        return True
+
+
+def _mark(core: RegistryCore) -> None:
+    mark = {"format": 1, "created_at": now()}
+    try:
+        core.quick.create_bytes(MARKER, msgspec.json.encode(mark))
+    except StorageExistsError:
+        return
+
+
+def _rows(ledger: ModelLedger) -> list[dict[str, Any]]:
+    ledger.refresh()
+    with ledger.frozen():
+        state = ledger.state
+        if state.moved_to:
+            return []
+        rows = []
+        for number in range(1, ledger.latest + 1):
+            document, present = ledger.metadata(number), state.of(number)
+            tags = {**document.tags, **present.tags}
+            described = present.description
+            rows.append(
+                {
+                    "name": document.name,
+                    "version": number,
+                    "stage": present.stage.value,
+                    "aliases": list(state.aliases_of(number)),
+                    "framework": document.framework,
+                    "artifact_type": document.artifact_type,
+                    "description": document.description if described is None else described,
+                    "experiment_run_id": document.experiment_run_id,
+                    "label": document.label,
+                    "created_at": document.created_at,
+                    "created_by": document.created_by,
+                    "updated_at": present.updated_at or document.created_at,
+                    "size": sum(file.size for file in document.files),
+                    "artifact_path": artifact_key(document),
+                    "deleted": present.deleted is not None or state.deleted is not None,
+                    "metrics": {k: metric_from_json(v) for k, v in document.metrics.items()},
+                    "tags": {k: v for k, v in tags.items() if v is not None},
+                }
+            )
+        return rows
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    fields: list[tuple[str, Any]] = [
+        ("name", pa.string()),
+        ("version", pa.int64()),
+        ("stage", pa.string()),
+        ("aliases", pa.list_(pa.string())),
+        ("framework", pa.string()),
+        ("artifact_type", pa.string()),
+        ("description", pa.string()),
+        ("experiment_run_id", pa.string()),
+        ("label", pa.string()),
+        ("created_at", pa.timestamp("us", tz="UTC")),
+        ("created_by", pa.string()),
+        ("updated_at", pa.timestamp("us", tz="UTC")),
+        ("size", pa.int64()),
+        ("artifact_path", pa.string()),
+        ("deleted", pa.bool_()),
+    ]
+    columns = {name: pa.array([row[name] for row in rows], type=kind) for name, kind in fields}
+    for part, kind in (("metrics", pa.float64()), ("tags", pa.string())):
+        for key in sorted({key for row in rows for key in row[part]}):
+            values = [row[part].get(key) for row in rows]
+            columns[f"{part}.{key}"] = pa.array(values, type=kind)
+    return pa.table(columns)

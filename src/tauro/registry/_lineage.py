@@ -1,0 +1,200 @@
+"""Where a version comes from: its run, the data and code of that run, and its parent versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from tauro.registry._models import ModelMetadata
+
+_RUN_FACTS: Final = ("experiment_id", "name", "status", "user", "start_time", "end_time")
+_DATA_FACTS: Final = ("name", "fingerprint", "context", "source", "rows")
+Kind = Literal["version", "run", "dataset", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageNode:
+    """Something that a version comes from.
+
+    Attributes:
+        id: Unique within the lineage: ``version:fraud/3``, ``run:01h…``.
+        kind: ``version``, ``run``, ``dataset`` or ``code``.
+        label: What people call it.
+        facts: What is known of it; empty where the store does not hold it.
+    """
+
+    id: str
+    kind: Kind
+    label: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageEdge:
+    """``source`` comes from ``target``.
+
+    Attributes:
+        source: A node's id.
+        target: The id of what it comes from.
+        relation: ``made by``, ``read``, ``ran`` or ``derived from``.
+    """
+
+    source: str
+    target: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A version with all that it comes from; the version itself is the first node."""
+
+    nodes: tuple[LineageNode, ...]
+    edges: tuple[LineageEdge, ...]
+
+    @property
+    def root(self) -> LineageNode:
+        """The version that was asked for."""
+        return self.nodes[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nodes and edges as plain values."""
+        return {
+            "nodes": [
+                {"id": n.id, "kind": n.kind, "label": n.label, "facts": dict(n.facts)}
+                for n in self.nodes
+            ],
+            "edges": [
+                {"source": e.source, "target": e.target, "relation": e.relation} for e in self.edges
+            ],
+        }
+
+    def to_text(self) -> str:
+        """Return a tree with the version at the top."""
+        labels = {node.id: node.label for node in self.nodes}
+        lines = [self.root.label]
+        seen, parents = {self.root.id}, {edge.source for edge in self.edges}
+
+        def grow(node: str, indent: str) -> None:
+            below = [edge for edge in self.edges if edge.source == node]
+            for position, edge in enumerate(below):
+                last = position == len(below) - 1
+                again = edge.target in seen
+                note = " (above)" if again and edge.target in parents else ""
+                corner = "└─" if last else "├─"
+                lines.append(f"{indent}{corner} {edge.relation} {labels[edge.target]}{note}")
+                if not again:
+                    seen.add(edge.target)
+                    grow(edge.target, indent + ("   " if last else "│  "))
+
+        grow(self.root.id, "")
+        return "\n".join(lines)
+
+    def to_mermaid(self) -> str:
+        """Return a Mermaid flowchart, from what was there first to the version."""
+        short = {node.id: f"n{position}" for position, node in enumerate(self.nodes)}
+        shapes = {"version": "[", "run": "([", "dataset": "[(", "code": "{{"}
+        ends = {"[": "]", "([": "])", "[(": ")]", "{{": "}}"}
+        lines = ["flowchart LR"]
+        for node in self.nodes:
+            start = shapes[node.kind]
+            label = node.label.replace("&", "#amp;").replace('"', "#quot;").replace("\n", " ")
+            lines.append(f'    {short[node.id]}{start}"{label}"{ends[start]}')
+        lines += [
+            f"    {short[edge.target]} -- {edge.relation} --> {short[edge.source]}"
+            for edge in self.edges
+        ]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+class LineageTracer:
+    """Follows a version back.
+
+    Args:
+        find: Returns the document of a version, None where there is none.
+        run_facts: Returns what is known of a run, None where it is not there: its fields by name,
+            with ``inputs`` (mappings with ``name`` and ``fingerprint``) and ``source`` (a mapping
+            with ``git``).
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str, int], ModelMetadata | None],
+        run_facts: Callable[[str], Mapping[str, Any] | None] | None,
+    ) -> None:
+        self._find = find
+        self._run_facts = run_facts
+        self._nodes: dict[str, LineageNode] = {}
+        self._edges: list[LineageEdge] = []
+
+    def trace(self, metadata: ModelMetadata) -> Lineage:
+        """Return the lineage of a version."""
+        self._add_version(metadata.name, metadata.version, metadata)
+        return Lineage(tuple(self._nodes.values()), tuple(self._edges))
+
+    def _add_version(self, name: str, version: int, metadata: ModelMetadata | None) -> str:
+        node = f"version:{name}/{version}"
+        if node in self._nodes:
+            return node
+        gone = "" if metadata is not None else " (not in this store)"
+        facts = _version_facts(metadata) if metadata is not None else {}
+        self._nodes[node] = LineageNode(node, "version", f"{name} v{version}{gone}", facts)
+        if metadata is None:
+            return node
+        if metadata.experiment_run_id:
+            run = self._add_run(metadata.experiment_run_id)
+            self._edges.append(LineageEdge(node, run, "made by"))
+        for parent in metadata.parents:
+            found = self._find(parent.name, parent.version)
+            above = self._add_version(parent.name, parent.version, found)
+            self._edges.append(LineageEdge(node, above, "derived from"))
+        return node
+
+    def _add_run(self, run_id: str) -> str:
+        node = f"run:{run_id}"
+        if node in self._nodes:
+            return node
+        facts = (self._run_facts(run_id) if self._run_facts is not None else None) or {}
+        name = facts.get("name")
+        label = f"run {name} ({run_id})" if name else f"run {run_id}"
+        kept = {key: facts[key] for key in _RUN_FACTS if key in facts}
+        self._nodes[node] = LineageNode(node, "run", label, kept)
+        for dataset in facts.get("inputs") or ():
+            self._edges.append(LineageEdge(node, self._add_dataset(dataset), "read"))
+        code = (facts.get("source") or {}).get("git")
+        if code:
+            self._edges.append(LineageEdge(node, self._add_code(code), "ran"))
+        return node
+
+    def _add_dataset(self, dataset: Mapping[str, Any]) -> str:
+        facts = {key: dataset[key] for key in _DATA_FACTS if dataset.get(key) not in (None, "")}
+        print_ = str(facts.get("fingerprint", ""))
+        node = f"dataset:{facts.get('name', '')}@{print_}"
+        short = f" ({print_[:19]}…)" if len(print_) > 20 else f" ({print_})" if print_ else ""
+        label = f"dataset {facts.get('name', '?')}{short}"
+        self._nodes.setdefault(node, LineageNode(node, "dataset", label, facts))
+        return node
+
+    def _add_code(self, code: Mapping[str, Any]) -> str:
+        commit = str(code.get("commit", ""))
+        dirty = " with uncommitted changes" if code.get("dirty") else ""
+        node = f"code:{commit}{'+' if dirty else ''}"
+        label = f"code {commit[:12]}{dirty}"
+        self._nodes.setdefault(node, LineageNode(node, "code", label, dict(code)))
+        return node
+
+
+def _version_facts(metadata: ModelMetadata) -> dict[str, Any]:
+    return {
+        "name": metadata.name,
+        "version": metadata.version,
+        "framework": metadata.framework,
+        "created_at": metadata.created_at,
+        "created_by": metadata.created_by,
+        "digest": metadata.digest,
+        "dependencies": list(metadata.dependencies),
+        "label": metadata.label,
+    }
