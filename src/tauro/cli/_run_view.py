@@ -55,8 +55,13 @@ class RunView(RunListener):
         With ``--json`` what nodes print goes to standard error, so that standard output stays one
         document.
         """
-        with _prints(self._output), _live(self):
-            yield
+        try:
+            with _prints(self._output), _live(self):
+                yield
+        except KeyboardInterrupt as interrupt:
+            for note in getattr(interrupt, "__notes__", ()):
+                self._output.status(f"\n{note}")
+            raise
 
     # The listener of the run
 

@@ -20,6 +20,8 @@ from tauro.pipeline._plan import (
     check_timeouts,
     lost_values,
     make_plan,
+    missing_nodes,
+    narrow_plan,
     raise_together,
 )
 from tauro.pipeline._scheduler import Listener, Scheduler
@@ -55,7 +57,9 @@ __all__ = [
     "detect_ml",
     "lost_values",
     "make_plan",
+    "missing_nodes",
     "ml_word",
+    "narrow_plan",
     "node_error",
     "raise_together",
     "select_nodes",

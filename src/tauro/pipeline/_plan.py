@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tauro._internal._close import did_you_mean
@@ -160,6 +160,42 @@ def lost_values(plan: Plan, finished: Collection[str], kept: Collection[str] = (
                 again.add(producer)
                 waiting.append(producer)
     return again
+
+
+def missing_nodes(plan: Plan, exists: Callable[[str], bool]) -> set[str]:
+    """Return the nodes that must run so that every dataset of a plan is there and up to date.
+
+    These are the nodes with an output that does not exist, or that leave nothing to tell by; what
+    waits for them; and whatever gives these the values that are only in memory.
+
+    Args:
+        plan: What would run.
+        exists: Tells whether a dataset holds data.
+    """
+    read = {
+        _memory_producer(item, plan.graph, plan.memory)
+        for binding in plan.bindings.values()
+        for item in binding.bound
+    }
+    stale: set[str] = set()
+    for node in plan.nodes:
+        kept = [name for name in node.outputs if name not in plan.memory]
+        if not all(map(exists, kept)) or (not kept and node.name not in read):
+            stale.add(node.name)
+    needed = plan.graph.descendants(stale) & set(plan.order)
+    return needed | lost_values(plan, set(plan.order) - needed)
+
+
+def narrow_plan(plan: Plan, names: Collection[str]) -> Plan:
+    """Return the part of a plan that consists of these nodes."""
+    kept = set(names)
+    order = tuple(name for name in plan.order if name in kept)
+    return replace(
+        plan,
+        order=order,
+        waits={name: plan.waits[name] & kept for name in order},
+        bindings={name: plan.bindings[name] for name in order},
+    )
 
 
 def _memory_producer(item: Bound, graph: Graph, memory: Collection[str]) -> str:

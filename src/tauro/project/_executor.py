@@ -19,6 +19,8 @@ from tauro.pipeline import (
     check_process_boundary,
     check_timeouts,
     make_plan,
+    missing_nodes,
+    narrow_plan,
 )
 from tauro.project._listeners import RunListener
 from tauro.project._node import NodeRunner
@@ -195,6 +197,8 @@ class PipelineExecutor(BaseExecutor):
             dates=options.dates,
             reusable=resumed.values if resumed else (),
         )
+        if options.only_missing:
+            plan = narrow_plan(plan, missing_nodes(plan, self.catalog().exists))
         self._check_executor(plan, options)
         MLPolicy(self.context, name).ml_nodes(plan)
         return plan
