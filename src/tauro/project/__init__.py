@@ -2,12 +2,14 @@
 
 from tauro.project._executor import BaseExecutor, PipelineExecutor
 from tauro.project._listeners import RunListener
+from tauro.project._node import NodeSpec, run_node
 from tauro.project._open import open_project
 from tauro.project._options import RunOptions, RunResult
 from tauro.project._records import RunHistory, RunRecord
 
 __all__ = [
     "BaseExecutor",
+    "NodeSpec",
     "PipelineExecutor",
     "RunHistory",
     "RunListener",
@@ -15,4 +17,5 @@ __all__ = [
     "RunRecord",
     "RunResult",
     "open_project",
+    "run_node",
 ]

@@ -107,6 +107,7 @@ class PipelineExecutor(BaseExecutor):
         resumed = self._resumed(name, options)
         options = _continued(options, resumed)
         plan = self._plan(name, options, resumed)
+        self._check_executor(plan, options)
         run_id = new_id()
         session = Session(
             context=self.context,
@@ -157,7 +158,9 @@ class PipelineExecutor(BaseExecutor):
         """
         options = options or RunOptions()
         resumed = self._resumed(name, options)
-        return self._plan(name, _continued(options, resumed), resumed)
+        plan = self._plan(name, _continued(options, resumed), resumed)
+        self._check_executor(plan, options)
+        return plan
 
     def validate(self, name: str, options: RunOptions | None = None) -> Plan:
         """Return the plan of a run after also looking whether the data it reads is there.
@@ -199,7 +202,6 @@ class PipelineExecutor(BaseExecutor):
         )
         if options.only_missing:
             plan = narrow_plan(plan, missing_nodes(plan, self.catalog().exists))
-        self._check_executor(plan, options)
         MLPolicy(self.context, name).ml_nodes(plan)
         return plan
 

@@ -90,7 +90,7 @@ def test_values_in_memory_do_not_cross_processes() -> None:
 
 def test_timeouts_that_cannot_be_kept_are_refused_by_name() -> None:
     timed = make_plan(Pipeline("p", (node("slow", timeout=3.0), node("fine"))))
-    with pytest.raises(PlanningError, match="The threads executor cannot end .* 'slow'"):
+    with pytest.raises(PlanningError, match=r"The threads executor cannot end .* 'slow'"):
         check_timeouts(timed, "threads")
 
 
