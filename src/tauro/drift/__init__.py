@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tauro.drift._models import FeatureDrift as FeatureDrift
     from tauro.drift._models import ModelDriftReport as ModelDriftReport
     from tauro.drift._models import MultivariateDrift as MultivariateDrift
+    from tauro.drift._profile import PROFILE_FILE as PROFILE_FILE
+    from tauro.drift._profile import ReferenceProfile as ReferenceProfile
     from tauro.drift._registry import register_test as register_test
     from tauro.drift._samples import CategoricalSample as CategoricalSample
     from tauro.drift._samples import NumericSample as NumericSample
@@ -30,6 +32,8 @@ _NAMES: Final = {
     "ModelDriftReport": "tauro.drift._models:ModelDriftReport",
     "MultivariateDrift": "tauro.drift._models:MultivariateDrift",
     "NumericSample": "tauro.drift._samples:NumericSample",
+    "PROFILE_FILE": "tauro.drift._profile:PROFILE_FILE",
+    "ReferenceProfile": "tauro.drift._profile:ReferenceProfile",
     "TestOutcome": "tauro.drift._samples:TestOutcome",
     "create_drift_detector": "tauro.drift._detector:create_drift_detector",
     "register_test": "tauro.drift._registry:register_test",

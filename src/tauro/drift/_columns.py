@@ -1,68 +1,104 @@
-"""From raw columns to pairs of samples of one kind, with the errors for what cannot be compared."""
+"""Pairs of columns: of which kind both are compared, and the errors for those that cannot be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from tauro.drift._samples import CategoricalSample, Kind, NumericSample, Sample, Side
+from tauro.drift._read import (
+    ColumnRules,
+    count,
+    infer_kind,
+    is_single,
+    numeric_sample,
+    text_lengths,
+)
+from tauro.drift._samples import CategoricalSample, Kind, Sample, Side
 from tauro.drift._sources import Raw
-from tauro.errors import DriftInfiniteError, DriftMissingError, DriftTypeError
+from tauro.errors import DriftMissingError, DriftTypeError
 
-KINDS: Final = ("numeric", "datetime", "boolean", "categorical", "text")
+OTHERS: Final = "(others)"
+"""The category in which a profile counts its rarest ones."""
 _TEXT_DISTINCT: Final = 100
 _TEXT_SHARE: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnRules:
-    """How columns are read.
+class RawColumn:
+    """A column as it came, which becomes a sample once both sides' kinds are known."""
 
-    Attributes:
-        kinds: The kind of a column, where it is not to be inferred.
-        infinite: ``error`` refuses infinite values, ``missing`` counts them as missing.
-    """
+    def __init__(self, name: str, raw: Raw, side: Side, rules: ColumnRules) -> None:
+        self.name, self.side, self.rules = name, side, rules
+        self._raw = raw
+        self._counted: CategoricalSample | None = None
+        self.single = is_single(raw)
+        """Whether it holds 32 bit numbers."""
+        self.others = False
 
-    kinds: Mapping[str, Kind]
-    infinite: Literal["error", "missing"]
+    @property
+    def kind(self) -> Kind | Literal["empty"]:
+        """How it is compared by its type.
+
+        Raises:
+            DriftTypeError: Its type cannot be compared.
+        """
+        try:
+            return infer_kind(self._raw)
+        except TypeError as error:
+            raise DriftTypeError(
+                f"Column {self.name!r} of the {self.side} data is of type {error}, "
+                "which cannot be compared.",
+                context={"column": self.name, "side": self.side, "type": str(error)},
+                suggestions=["Give numbers, text, booleans or dates, or leave the column out."],
+            ) from None
+
+    def is_text(self) -> bool:
+        """Tell whether a column of words holds hardly any of them twice."""
+        if isinstance(self._raw, np.ndarray) or pa.types.is_dictionary(self._raw.type):
+            return False
+        self._counted = count(self._raw)
+        distinct = len(self._counted.counts)
+        return distinct > _TEXT_DISTINCT and distinct > _TEXT_SHARE * self._counted.present
+
+    def sample(self, kind: Kind, *, single: bool) -> Sample:
+        """Return the column's sample.
+
+        Raises:
+            DriftInfiniteError: Infinite values, unless they count as missing.
+        """
+        if kind in {"numeric", "datetime"}:
+            return numeric_sample(self.name, self._raw, self.side, self.rules, single=single)
+        if kind == "text":
+            return text_lengths(self._raw)
+        return self._counted or count(self._raw)
 
 
-def infer_kind(raw: Raw) -> Kind | Literal["empty"]:
-    """Return how a column is compared by its type; ``empty`` where it holds nothing at all.
+class Column(Protocol):
+    """One side of a comparison: a raw column, or one of a profile."""
 
-    Raises:
-        TypeError: Its type cannot be compared; the argument is the type.
-    """
-    if isinstance(raw, np.ndarray):
-        return {"b": "boolean", "M": "datetime"}.get(raw.dtype.kind, "numeric")  # type: ignore[return-value]
-    kind = raw.type
-    if pa.types.is_null(kind):
-        return "empty"
-    if pa.types.is_boolean(kind):
-        return "boolean"
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "numeric"
-    if pa.types.is_temporal(kind):
-        return "numeric" if pa.types.is_duration(kind) else "datetime"
-    if pa.types.is_dictionary(kind):
-        return "categorical"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_string_view(kind):
-        return "categorical"
-    raise TypeError(str(kind))
+    @property
+    def kind(self) -> Kind | Literal["empty"]:
+        """How it is compared by its type."""
 
+    @property
+    def single(self) -> bool:
+        """Whether it holds 32 bit numbers."""
 
-def _is_string_view(kind: Any) -> bool:
-    return bool(getattr(pa.types, "is_string_view", lambda _: False)(kind))
+    @property
+    def others(self) -> bool:
+        """Whether its rarest categories were counted as one."""
+
+    def is_text(self) -> bool:
+        """Tell whether a column of words holds hardly any of them twice."""
+
+    def sample(self, kind: Kind, *, single: bool) -> Sample:
+        """Return the column's sample."""
 
 
 def pair(
-    name: str, reference: Raw, current: Raw, rules: ColumnRules
+    name: str, reference: Column, current: Column, kinds: Mapping[str, Kind]
 ) -> tuple[Kind, Sample, Sample]:
     """Return the kind of a column and both of its samples.
 
@@ -71,52 +107,55 @@ def pair(
         DriftMissingError: The reference holds no value.
         DriftInfiniteError: Infinite values, unless they count as missing.
     """
-    kind = _common_kind(name, reference, current, rules)
-    if kind in {"numeric", "datetime"}:
-        low_precision = _is_single(reference) or _is_single(current)
-        samples: tuple[Sample, Sample] = (
-            numeric_sample(name, reference, "reference", rules, single=low_precision),
-            numeric_sample(name, current, "current", rules, single=low_precision),
-        )
-    else:
-        samples = (count(reference), count(current))
-        if kind == "categorical" and name not in rules.kinds and _is_text(samples[0], reference):
-            kind = "text"
-        if kind == "text":
-            samples = (text_lengths(reference), text_lengths(current))
-    if samples[0].present == 0:
+    kind = common_kind(name, reference, current, kinds)
+    # 0.1 stored in 32 bits is another number than 0.1 in 64: repeated values would not match.
+    single = reference.single or current.single
+    old, new = reference.sample(kind, single=single), current.sample(kind, single=single)
+    if old.present == 0:
         raise DriftMissingError(
-            f"Column {name!r} of the reference data holds no value in {samples[0].rows:,} rows.",
+            f"Column {name!r} of the reference data holds no value in {old.rows:,} rows.",
             context={"column": name, "side": "reference"},
             suggestions=["Leave the column out with columns=[…], or give a reference that has it."],
         )
-    return kind, samples[0], samples[1]
+    if isinstance(old, CategoricalSample) and isinstance(new, CategoricalSample):
+        old, new = _fold(old, new, current.others), _fold(new, old, reference.others)
+    return kind, old, new
 
 
-def _common_kind(name: str, reference: Raw, current: Raw, rules: ColumnRules) -> Kind:
-    kinds: list[Kind | Literal["empty"]] = []
-    for side, raw in (("reference", reference), ("current", current)):
-        try:
-            kinds.append(infer_kind(raw))
-        except TypeError as error:
+def _fold(sample: CategoricalSample, other: CategoricalSample, others: bool) -> CategoricalSample:
+    """Count a sample's categories as one where the other side has counted its rarest as one."""
+    if not others:
+        return sample
+    counts: dict[str, int] = {}
+    for label, rows in sample.counts.items():
+        known = label if label in other.counts else OTHERS
+        counts[known] = counts.get(known, 0) + rows
+    return CategoricalSample(counts, sample.missing)
+
+
+def common_kind(name: str, reference: Column, current: Column, kinds: Mapping[str, Kind]) -> Kind:
+    """Return how both sides of a column are compared.
+
+    Raises:
+        DriftTypeError: Their types differ, or are not of the kind asked for.
+    """
+    first, second = reference.kind, current.kind
+    known = {kind for kind in (first, second) if kind != "empty"}
+    if (asked := kinds.get(name)) is not None:
+        allowed = _CONVERTIBLE.get(asked)
+        if allowed is not None and not known <= allowed:
             raise DriftTypeError(
-                f"Column {name!r} of the {side} data is of type {error}, which cannot be compared.",
-                context={"column": name, "side": side, "type": str(error)},
-                suggestions=["Give numbers, text, booleans or dates, or leave the column out."],
-            ) from None
-    asked = rules.kinds.get(name)
-    first, second = kinds
-    known = [kind for kind in kinds if kind != "empty"]
-    if asked is not None:
-        numbers = {"numeric", "datetime"}
-        if asked in numbers and any(kind not in numbers | {"boolean"} for kind in known):
-            raise _different(name, f"{first} and {second}", asked)
-        if asked == "text" and any(kind != "categorical" for kind in known):
-            raise _different(name, f"{first} and {second}", asked)
+                f"Column {name!r} is {first} in the reference data and {second} in the current "
+                f"data, and cannot be compared as {asked}.",
+                context={"column": name, "asked": asked},
+                suggestions=["Leave its kind to be inferred, or convert the column first."],
+            )
         return asked
     if not known:
         return "categorical"
-    if len(set(known)) > 1:
+    if known == {"text", "categorical"}:
+        return "text"  # a profile knows what a raw column of words does not say
+    if len(known) > 1:
         raise DriftTypeError(
             f"Column {name!r} is {first} in the reference data and {second} in the current data.",
             context={"column": name, "reference": first, "current": second},
@@ -125,126 +164,13 @@ def _common_kind(name: str, reference: Raw, current: Raw, rules: ColumnRules) ->
                 f"To compare it as categories all the same: kinds={{{name!r}: 'categorical'}}.",
             ],
         )
-    return known[0]
+    (kind,) = known
+    return "text" if kind == "categorical" and reference.is_text() else kind
 
 
-def _different(name: str, got: str, asked: str) -> DriftTypeError:
-    return DriftTypeError(
-        f"Column {name!r} is {got} (reference and current data) and cannot be compared as {asked}.",
-        context={"column": name, "asked": asked},
-        suggestions=["Leave its kind to be inferred, or convert the column first."],
-    )
-
-
-def _is_single(raw: Raw) -> bool:
-    # 0.1 stored in 32 bits is another number than 0.1 in 64: repeated values would not match.
-    if isinstance(raw, np.ndarray):
-        return raw.dtype.kind == "f" and raw.dtype.itemsize < 8
-    return bool(pa.types.is_float32(raw.type) or pa.types.is_float16(raw.type))
-
-
-def numeric_sample(
-    name: str, raw: Raw, side: Side, rules: ColumnRules, *, single: bool = False
-) -> NumericSample:
-    """Return the sorted present values of a column of numbers or dates.
-
-    Raises:
-        DriftInfiniteError: There are infinite values, and they are not to count as missing.
-    """
-    values, rows = _numbers(raw), len(raw)
-    if single:
-        values = values.astype(np.float32).astype(np.float64)
-    values = np.sort(values)
-    # NaN sorts last, infinities to both ends: each is found without a pass over the data.
-    values = values[: np.searchsorted(values, np.nan, "left")]
-    first = int(np.searchsorted(values, -np.inf, "right"))
-    last = int(np.searchsorted(values, np.inf, "left"))
-    infinite = first + len(values) - last
-    if infinite and rules.infinite == "error":
-        raise DriftInfiniteError(
-            f"Column {name!r} of the {side} data holds {infinite:,} infinite values.",
-            context={"column": name, "side": side, "infinite": infinite},
-            suggestions=["Give infinite='missing' to count them as missing, or clean them before."],
-        )
-    values = values[first:last]
-    return NumericSample(values, rows - len(values))
-
-
-def _numbers(raw: Raw) -> NDArray[np.float64]:
-    if isinstance(raw, np.ndarray):
-        if raw.dtype.kind == "M":
-            nanoseconds = raw.astype("datetime64[ns]")
-            seconds = nanoseconds.astype(np.int64) / 1e9
-            seconds[np.isnat(nanoseconds)] = np.nan
-            return np.asarray(seconds)
-        return raw.astype(np.float64, copy=False)
-    column = raw.combine_chunks() if raw.num_chunks != 1 else raw.chunk(0)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    column = column.drop_null() if column.null_count else column
-    if pa.types.is_temporal(column.type):
-        return _seconds(column)
-    if not pa.types.is_float64(column.type):
-        column = column.cast(pa.float64(), safe=False)
-    return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def _seconds(column: pa.Array) -> NDArray[np.float64]:
-    kind = column.type
-    if pa.types.is_date(kind):
-        column = column.cast(pa.timestamp("s"))
-    if pa.types.is_time(kind):
-        per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
-        whole = column.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(pa.int64())
-        return np.asarray(whole.to_numpy(zero_copy_only=False) / per_second)
-    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
-    return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False) / per_second)
-
-
-def count(raw: Raw) -> CategoricalSample:
-    """Return how often each category occurs."""
-    if isinstance(raw, np.ndarray):
-        if raw.dtype.kind == "b":
-            true = int(np.count_nonzero(raw))
-            both = {"false": len(raw) - true, "true": true}
-            return CategoricalSample({key: value for key, value in both.items() if value}, 0)
-        raw = pa.chunked_array(pa.array(raw, from_pandas=True))
-    counted = pc.value_counts(raw)
-    labels, counts = counted.field("values"), counted.field("counts").to_pylist()
-    found: dict[str, int] = {}
-    missing = 0
-    for label, times in zip(labels.to_pylist(), counts, strict=True):
-        if label is None:
-            missing += times
-        else:
-            text = label if isinstance(label, str) else _label(label)
-            found[text] = found.get(text, 0) + times
-    return CategoricalSample(found, missing)
-
-
-def _label(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # 1.0 of a column with gaps is the 1 of one without
-    return str(value)
-
-
-def _is_text(sample: Sample, raw: Raw) -> bool:
-    if isinstance(raw, np.ndarray) or pa.types.is_dictionary(raw.type):
-        return False
-    assert isinstance(sample, CategoricalSample)
-    distinct = len(sample.counts)
-    return distinct > _TEXT_DISTINCT and distinct > _TEXT_SHARE * sample.present
-
-
-def text_lengths(raw: Raw) -> NumericSample:
-    """Return the lengths of a column of texts, in characters."""
-    assert not isinstance(raw, np.ndarray)
-    if pa.types.is_null(raw.type):
-        return NumericSample(np.empty(0), len(raw))
-    if pa.types.is_dictionary(raw.type):
-        raw = raw.cast(raw.type.value_type)
-    lengths = pc.utf8_length(raw.drop_null())
-    values = np.sort(np.asarray(lengths.to_numpy(), dtype=np.float64))
-    return NumericSample(values, raw.null_count)
+_CONVERTIBLE: Final[Mapping[str, frozenset[str]]] = {
+    "numeric": frozenset({"numeric", "datetime", "boolean"}),
+    "datetime": frozenset({"numeric", "datetime", "boolean"}),
+    "text": frozenset({"categorical", "text"}),
+}
+"""What can be compared as another kind; anything can be counted as categories."""

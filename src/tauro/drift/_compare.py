@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -15,13 +12,12 @@ from tauro._internal._close import did_you_mean
 from tauro.drift._categorical import contingency, new_category_test, share_test
 from tauro.drift._columns import pair
 from tauro.drift._options import DriftOptions
+from tauro.drift._parallel import map_columns
 from tauro.drift._registry import categorical_test, numeric_test
 from tauro.drift._samples import CategoricalSample, Kind, NumericSample, Sample, TestOutcome
-from tauro.drift._sources import Source
 from tauro.drift._summary import Summary, summarise_categories, summarise_numbers
+from tauro.drift._tables import Table
 from tauro.errors import DriftColumnsError, DriftMissingError, DriftOptionError
-
-_WORTH_THREADS: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ class Compared:
 
 
 def columns_to_compare(
-    reference: Source, current: Source, columns: Sequence[str] | None
+    reference: Table, current: Table, columns: Sequence[str] | None
 ) -> list[str]:
     """Return the columns to compare: those asked for, else those of both, which must be the same.
 
@@ -85,7 +81,7 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
 
 
 def compare(
-    reference: Source, current: Source, names: Sequence[str], options: DriftOptions
+    reference: Table, current: Table, names: Sequence[str], options: DriftOptions
 ) -> list[Compared]:
     """Return every column's outcome, in order; columns are read and dropped one a thread.
 
@@ -94,15 +90,10 @@ def compare(
     """
 
     def one(name: str) -> Compared:
-        kind, old, new = pair(name, reference.read(name), current.read(name), options.rules)
+        kind, old, new = pair(name, reference.column(name), current.column(name), options.kinds)
         return compare_samples(name, kind, old, new, options)
 
-    workers = options.workers or os.cpu_count() or 1
-    if workers == 1 or len(names) == 1 or reference.rows * len(names) < _WORTH_THREADS:
-        compared = [one(name) for name in names]
-    else:
-        with ThreadPoolExecutor(min(workers, len(names)), "tauro-drift") as pool:
-            compared = list(pool.map(one, names))
+    compared = map_columns(one, names, reference.rows + current.rows, options.workers)
     if not any(column.current.present for column in compared):
         raise DriftMissingError(
             f"The current data holds no value in any of {len(compared)} columns.",

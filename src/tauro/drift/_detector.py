@@ -11,7 +11,7 @@ from tauro.drift._model_drift import Direction, compare_metrics
 from tauro.drift._models import DataDriftReport, DriftReport, ModelDriftReport, rank
 from tauro.drift._options import DriftOptions, check_threshold, make_options
 from tauro.drift._samples import Kind
-from tauro.drift._sources import open_source
+from tauro.drift._tables import open_table
 from tauro.drift._verdict import decide, summarise
 from tauro.errors import DriftInputError
 
@@ -99,8 +99,8 @@ class DriftDetector:
             DriftOptionError: The threshold is no chance.
         """
         alpha = check_threshold(threshold)
-        reference = open_source(reference_data, "reference")
-        current = open_source(current_data, "current")
+        reference = open_table(reference_data, "reference", self.options.rules)
+        current = open_table(current_data, "current", self.options.rules)
         names = columns_to_compare(reference, current, columns)
         features = decide(compare(reference, current, names, self.options), alpha, self.options)
         drifted = tuple(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from tauro._internal._close import did_you_mean
-from tauro.drift._columns import KINDS, ColumnRules
 from tauro.drift._decide import CORRECTIONS, DEFAULT_EFFECTS, Correction
+from tauro.drift._read import KINDS, ColumnRules
 from tauro.drift._registry import categorical_tests, numeric_tests
 from tauro.drift._samples import Kind
 from tauro.errors import DriftOptionError

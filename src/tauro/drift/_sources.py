@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -41,8 +42,22 @@ class Source(Protocol):
     def read(self, name: str) -> Raw:
         """Return a column."""
 
+    def chunks(self, name: str, rows: int) -> Iterator[Raw]:
+        """Yield a column in parts of about so many rows, where it need not be read whole."""
 
-class _Columns:
+
+class _InMemory(ABC):
+    """A table in memory, whose columns come whole."""
+
+    @abstractmethod
+    def read(self, name: str) -> Raw: ...
+
+    def chunks(self, name: str, rows: int) -> Iterator[Raw]:
+        del rows
+        yield self.read(name)
+
+
+class _Columns(_InMemory):
     """Columns in memory: a mapping of names to whatever Arrow or numpy can read."""
 
     def __init__(self, columns: Mapping[str, Any], side: str) -> None:
@@ -65,7 +80,7 @@ class _Columns:
         return to_raw(self._columns[name], name, self._side)
 
 
-class _Pandas:
+class _Pandas(_InMemory):
     def __init__(self, frame: Any, side: str) -> None:
         self._frame = frame
         self._side = side
@@ -76,7 +91,7 @@ class _Pandas:
         return to_raw(self._frame.iloc[:, self.names.index(name)], name, self._side)
 
 
-class _Polars:
+class _Polars(_InMemory):
     def __init__(self, frame: Any) -> None:
         self._frame = frame
         self.names = list(frame.columns)
@@ -86,7 +101,7 @@ class _Polars:
         return pa.chunked_array(self._frame.get_column(name).to_arrow())
 
 
-class _Arrow:
+class _Arrow(_InMemory):
     def __init__(self, table: pa.Table, side: str) -> None:
         self._table = table
         self.names = _distinct(list(table.column_names), side)
@@ -111,6 +126,11 @@ class _Parquet:
     def read(self, name: str) -> Raw:
         with self._open(self._path, metadata=self._metadata, memory_map=True) as file:
             return file.read(columns=[name], use_threads=False).column(0)
+
+    def chunks(self, name: str, rows: int) -> Iterator[Raw]:
+        with self._open(self._path, metadata=self._metadata, memory_map=True) as file:
+            for batch in file.iter_batches(rows, columns=[name], use_threads=False):
+                yield pa.chunked_array(batch.column(0))
 
 
 def open_source(data: Any, side: str) -> Source:
