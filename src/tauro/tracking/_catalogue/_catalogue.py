@@ -16,6 +16,7 @@ from tauro.tracking._catalogue._loader import Loader
 from tauro.tracking._catalogue._page import RunPage
 from tauro.tracking._catalogue._publish import Publisher
 from tauro.tracking._catalogue._select import Sorter, passing
+from tauro.tracking._catalogue._state import read_state
 from tauro.tracking._catalogue._token import decode_token, encode_token, query_digest
 from tauro.tracking._catalogue._view import View
 from tauro.tracking._catalogue._writer import JournalWriter, Recording
@@ -68,11 +69,10 @@ class RunCatalogue:
         self,
         root: StrPath,
         *,
-        store_id: str = "",
-        cache_dir: StrPath | None = None,
         documents: DocumentSource | None = None,
     ) -> None:
-        layout = Layout(str(root))
+        self._layout = layout = Layout(str(root))
+        self._begun = False
         self._writer = JournalWriter(layout)
         self._loader = Loader(layout, documents or LocalDocuments(layout.root))
         self._publisher = Publisher(layout, self._loader)
@@ -106,9 +106,23 @@ class RunCatalogue:
     def _append(
         self, kind: EntryKind, rev: int, experiment_id: str, run_id: str, document: bytes
     ) -> Recording:
+        if not self._begun:
+            self._begin()
         recording = self._writer.append(kind, rev, experiment_id, run_id, document)
         self._recorded = True
         return recording
+
+    def _begin(self) -> None:
+        """Publish once in a store where nobody has, so that later searches can trust journals.
+
+        Without a state a journal may be missing, and what it said is looked for in the documents.
+        """
+        self._begun = True
+        if read_state(self._layout) is None:
+            try:
+                self.publish()
+            except (OSError, MLOpsError) as error:
+                _log.warning("The run index was not published: %s", error)
 
     # Queries
 

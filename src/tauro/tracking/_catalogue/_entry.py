@@ -73,11 +73,7 @@ def encode_entry(entry: Entry) -> bytes:
 
 def decode_entry(line: bytes) -> Entry | None:
     """Return the entry of a line without its newline, or None when the line is damaged."""
-    try:
-        expected = int(line[:8], 16)
-    except ValueError:
-        return None
-    if len(line) < 9 or zlib.crc32(memoryview(line)[9:]) != expected:
+    if line[:9] != b"%08x " % zlib.crc32(memoryview(line)[9:]):
         return None
     kind, slot, rev, experiment_id, run_id, document = line[9:].split(b"\t", 5)
     return Entry(

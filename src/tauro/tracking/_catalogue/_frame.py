@@ -29,7 +29,7 @@ _ATTRIBUTES: Final = (
 def captured_frame(captured: Captured, fields: Sequence[Field] | None) -> pd.DataFrame:
     """Return runs as a frame: the columns asked for, or attributes and all that have a value."""
     table = captured.table()
-    kinds = kinds_of(table)
+    kinds = kinds_of(table.schema)
     if fields is None:
         flat = [name for name in table.column_names if is_flat(name)]
         names = [*_ATTRIBUTES, *(name for name in flat if table[name].null_count < len(table))]

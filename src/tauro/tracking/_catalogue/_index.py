@@ -6,7 +6,7 @@ import itertools
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from tauro._internal._fork import tell_after_fork
 from tauro.tracking._catalogue._arrow import positions
-from tauro.tracking._catalogue._table import DOCUMENT, merge
+from tauro.tracking._catalogue._table import DOCUMENT
 
 FORMAT: Final = 1
-_KEY: Final = b"tauro"
-_ROW_GROUP: Final = 8192
+METADATA_KEY: Final = b"tauro"
+ROW_GROUP: Final = 8192
 _CACHE_BYTES: Final = 256 << 20
 _numbers = itertools.count()
 
@@ -39,7 +39,9 @@ class Index:
         try:
             # Not read_table: it imports pandas.
             self._file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-            about = msgspec.json.decode((self._file.schema_arrow.metadata or {})[_KEY], type=_About)
+            about = msgspec.json.decode(
+                (self._file.schema_arrow.metadata or {})[METADATA_KEY], type=About
+            )
         except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
             raise ValueError(f"not a view: {error}") from error
         if about.format != FORMAT:
@@ -79,6 +81,13 @@ class Index:
         with self._lock:
             return self._file.read(columns=None if columns is None else list(columns))
 
+    def groups(self) -> Iterator[pa.Table]:
+        """Yield all rows, some thousands at a time."""
+        for group in range(len(self._ends)):
+            with self._lock:
+                table = self._file.read_row_group(group)
+            yield table
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column."""
         return self.table([name]).column(0)
@@ -116,7 +125,15 @@ class Index:
         return found
 
 
-class _About(msgspec.Struct):
+class About(msgspec.Struct):
+    """What a view says of itself, in the file's metadata.
+
+    Attributes:
+        format: Of the view.
+        serial: The publication it belongs to, 0 when it was not published.
+        cut: Whether metrics, params or tags without a column of their own stand in documents only.
+    """
+
     format: int
     serial: int
     cut: bool
@@ -150,44 +167,3 @@ class _Groups:
 
 
 _groups: Final = _Groups()
-
-
-def encode_index(table: pa.Table, *, serial: int, cut: bool) -> bytes:
-    """Return a view as a Parquet file.
-
-    Args:
-        table: Its rows.
-        serial: The publication it belongs to.
-        cut: Whether metrics, params or tags without a column of their own stand in documents only.
-    """
-    about = msgspec.json.encode(_About(FORMAT, serial, cut))
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table.replace_schema_metadata({_KEY: about}),
-        sink,
-        compression="zstd",
-        compression_level=1,
-        row_group_size=_ROW_GROUP,
-        use_dictionary=[name for name in table.column_names if name not in (DOCUMENT, "run_id")],
-        write_statistics=False,
-        write_page_checksum=True,
-    )
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
-
-
-def build_index(
-    before: pa.Table | None, changes: pa.Table, *, serial: int, cut: bool = False
-) -> Index:
-    """Return rows of a view and newer ones as a new view.
-
-    Args:
-        before: The rows that are as they were.
-        changes: The newer ones.
-        serial: The publication.
-        cut: Whether columns of ``before`` were left out.
-    """
-    table = merge(before, changes, "run_id", cut=cut)
-    columns = {*changes.column_names, *(before.column_names if before is not None else ())}
-    cut = cut or table.num_columns < len(columns)
-    return Index(encode_index(table, serial=serial, cut=cut))

@@ -11,9 +11,10 @@ import msgspec
 from tauro._internal import _fs
 from tauro._internal._fork import tell_after_fork
 from tauro.tracking._catalogue._books import Books
+from tauro.tracking._catalogue._build import build_index
 from tauro.tracking._catalogue._documents import DocumentSource
 from tauro.tracking._catalogue._entry import Entry, EntryKind
-from tauro.tracking._catalogue._index import Index, build_index
+from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._reader import JournalReader, Tail, Tentative
 from tauro.tracking._catalogue._state import State, read_state
@@ -23,8 +24,6 @@ from tauro.tracking._models import decode_run
 
 REBUILT: Final = 0
 """The serial of a view that was made from documents and never published."""
-_TICK: Final = 20_000_000
-"""Publishing sets two times, of the file and of its folder, up to a tick of the kernel apart."""
 
 
 class Loader:
@@ -119,6 +118,8 @@ class Loader:
         indices = {each: self._index_of(each, state, before) for each in experiment_ids}
         self.view = View(_present(indices))
         self.view.take_over(before)
+        for run_id, rev in state.gone.items():
+            self.view.remove(run_id, rev)
         books = self._read_index(self._layout.experiments_index, state, "")
         if books is not None:
             self.books.load(books)
@@ -128,7 +129,7 @@ class Loader:
     def _index_of(self, experiment_id: str, state: State, before: View) -> Index | None:
         wanted = state.views.get(experiment_id)
         known = before.indices.get(experiment_id)
-        if known is not None and wanted == (known.serial, known.checksum):
+        if known is not None and wanted is not None and known.checksum == wanted.checksum:
             return known
         if known is not None and known.serial == REBUILT:
             # There was a reason to doubt what is published, and nobody has published since.
@@ -145,10 +146,10 @@ class Loader:
         """
         try:
             index = Index(_fs.read_bytes(path))
-            wanted = state.views.get(key, (REBUILT, 0))
-            if index.serial < wanted[0]:
+            wanted = state.views.get(key)
+            if wanted is not None and index.serial < wanted.serial:
                 return None
-            if wanted != (index.serial, index.checksum):
+            if wanted is None or index.checksum != wanted.checksum:
                 # Published, but not yet under a state that vouches for it.
                 index.verify()
         except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -166,8 +167,8 @@ class Loader:
             if self.books.get(experiment_id) is None:
                 self._read_experiment(experiment_id)
             folder = _fs.stat(self._layout.runs_of(experiment_id))
-            index = _fs.stat(self._layout.runs_index(experiment_id))
-            if folder is None or (index and folder.st_mtime_ns <= index.st_ctime_ns + _TICK):
+            view = self.state.views.get(experiment_id) if self.state is not None else None
+            if folder is None or (view is not None and folder.st_mtime_ns == view.folder):
                 continue
             known = known or self.view.runs_by_experiment()
             present = set(self._documents.run_ids(experiment_id))
@@ -191,7 +192,7 @@ class Loader:
             documents.append(msgspec.json.format(document, indent=-1))
         if not records:
             return None
-        return build_index(None, runs_table(records, documents), serial=REBUILT)
+        return build_index(runs_table(records, documents), serial=REBUILT)
 
     # Journals
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import filelock
-import numpy as np
 import pyarrow as pa
 
 from tauro._internal import _fs
 from tauro._internal._clock import now_ns
 from tauro.errors import LockTimeoutError
-from tauro.tracking._catalogue._arrow import mask
+from tauro.tracking._catalogue._build import build_index
 from tauro.tracking._catalogue._entry import decode_entries
-from tauro.tracking._catalogue._index import Index, build_index, encode_index
+from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._loader import REBUILT, Loader
 from tauro.tracking._catalogue._reader import Tentative
-from tauro.tracking._catalogue._state import FORMAT, State, write_state
+from tauro.tracking._catalogue._state import FORMAT, Published, State, write_state
 from tauro.tracking._catalogue._table import experiments_table, runs_table
 from tauro.tracking._catalogue._view import Change, View
 from tauro.tracking._models import decode_run
@@ -34,7 +33,7 @@ class _Plan:
     before: State | None
     view: View
     stale: dict[str, list[Change]]
-    gone: frozenset[str]
+    gone: dict[str, int]
     offsets: dict[str, int]
     pending: list[Tentative]
     books: pa.Table | None
@@ -71,7 +70,7 @@ class Publisher:
                 written[each] = index
                 _fs.replace_file(self._layout.runs_index(each), index.data)
             if plan.books is not None:
-                index = Index(encode_index(plan.books, serial=serial, cut=False))
+                index = build_index(plan.books, serial=serial)
                 written[""] = index
                 _fs.replace_file(self._layout.experiments_index, index.data)
             dead = self._dead_journals(plan)
@@ -89,7 +88,7 @@ class Publisher:
                 before=loader.state,
                 view=loader.view,
                 stale=self._stale(loader.view),
-                gone=frozenset(loader.view.gone),
+                gone=loader.view.removed(),
                 offsets=dict(loader.reader.offsets),
                 pending=list(loader.pending),
                 books=experiments_table(*loader.books.items()) if new_books else None,
@@ -131,6 +130,11 @@ class Publisher:
             mine = [each.entry for each in plan.pending if each.journal == name]
             return any(self._loader.settle(entry) for entry in mine)
 
+    def _published(self, key: str, index: Index) -> Published:
+        folder = _fs.stat(self._layout.runs_of(key) if key else self._layout.experiments)
+        changed = folder.st_mtime_ns if folder is not None else 0
+        return Published(index.serial, index.checksum, changed)
+
     def _commit(
         self, plan: _Plan, serial: int, written: dict[str, Index], dead: dict[str, int]
     ) -> None:
@@ -139,9 +143,15 @@ class Publisher:
             if each.journal in watermark:
                 watermark[each.journal] = min(watermark[each.journal], each.offset)
         views = dict(plan.before.views) if plan.before else {}
-        views.update({key: (serial, index.checksum) for key, index in written.items()})
+        views.update({key: self._published(key, index) for key, index in written.items()})
         state = State(
-            format=FORMAT, serial=serial, views=views, watermark=watermark, folded=sorted(dead)
+            format=FORMAT,
+            serial=serial,
+            views=views,
+            watermark=watermark,
+            folded=sorted(dead),
+            # Below the offsets stand entries of runs that are gone by an entry in another journal.
+            gone=plan.gone if plan.pending else {},
         )
         try:
             write_state(self._layout, state)
@@ -175,18 +185,18 @@ def _publishing(layout: Layout, timeout: float) -> Iterator[bool]:
         lock.release()
 
 
-def _build(before: Index | None, changes: list[Change], gone: frozenset[str], serial: int) -> Index:
+def _build(
+    before: Index | None, changes: list[Change], gone: Collection[str], serial: int
+) -> Index:
     """Return an experiment's index with its changes in it."""
     changes = [change for change in changes if change.run_id not in gone]
     records = [decode_run(change.document) for change in changes]
-    new = runs_table(records, [change.document for change in changes])
-    if before is None:
-        return build_index(None, new, serial=serial)
-    table = before.table()
-    replaced = gone | {change.run_id for change in changes}
-    ids = table.column("run_id").to_pylist()
-    kept = np.fromiter((each not in replaced for each in ids), np.bool_, len(ids))
-    return build_index(table.filter(mask(kept)), new, serial=serial, cut=before.cut)
+    return build_index(
+        runs_table(records, [change.document for change in changes]),
+        serial=serial,
+        before=before,
+        without={*gone, *(change.run_id for change in changes)},
+    )
 
 
 def _is_dead(fd: int, path: str, offset: int) -> bool:

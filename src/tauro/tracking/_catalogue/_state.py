@@ -15,22 +15,38 @@ from tauro.tracking._catalogue._layout import Layout
 FORMAT = 1
 
 
+class Published(msgspec.Struct, frozen=True, array_like=True):
+    """A view that was put in place.
+
+    Attributes:
+        serial: The publication.
+        checksum: Of the file.
+        folder: When the folder of the view was last changed, right after it was put in place.
+    """
+
+    serial: int
+    checksum: int
+    folder: int
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """The last publication.
 
     Attributes:
         format: Of this file.
         serial: Its number.
-        views: Serial and checksum of each experiment's view; of the experiments' under ``""``.
+        views: Each experiment's view; that of the experiments under ``""``.
         watermark: How much of each journal that was left the views hold.
+        gone: Runs that are gone and stand in the journals after a watermark, with their revision.
         folded: The journals that were removed, for all they held is in the views.
     """
 
     format: int
     serial: int
-    views: dict[str, tuple[int, int]]
+    views: dict[str, Published]
     watermark: dict[str, int]
     folded: list[str] = []
+    gone: dict[str, int] = {}
 
 
 def read_state(layout: Layout) -> State | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tauro.tracking._catalogue._arrow import document_array, number_array, text_array
 from tauro.tracking._catalogue._fields import (
@@ -21,8 +19,6 @@ from tauro.tracking._catalogue._fields import (
 from tauro.tracking._models import ExperimentRecord, RunRecord
 from tauro.tracking._query._values import microseconds_of, number_of, text_of
 
-MAX_COLUMNS: Final = 1000
-"""Columns of metrics, params and tags in one index; the rest stands in ``document`` only."""
 TIME: Final = pa.timestamp("us", tz="UTC")
 DOCUMENT: Final = "document"
 ColumnKind = Literal["integer", "number", "boolean", "text"]
@@ -97,35 +93,44 @@ def _kind_of(values: Iterable[Any]) -> ColumnKind:
     return kind
 
 
-def kinds_of(table: pa.Table) -> dict[str, ColumnKind]:
+def kinds_of(schema: pa.Schema) -> dict[str, ColumnKind]:
     """Return what the texts of a column all were before they were texts, where it is not text."""
     return {
         field.name: field.metadata[_KIND].decode()
-        for field in table.schema
+        for field in schema
         if field.metadata and _KIND in field.metadata
     }
 
 
 def with_kinds(table: pa.Table, kinds: Mapping[str, ColumnKind]) -> pa.Table:
     """Return a table whose columns say what their texts were."""
-    fields = [
+    return table.cast(schema_with_kinds(table.schema, kinds))
+
+
+def schema_with_kinds(schema: pa.Schema, kinds: Mapping[str, ColumnKind]) -> pa.Schema:
+    """Return a schema whose fields say what their texts were."""
+    return pa.schema(
         field.with_metadata({_KIND: kinds[field.name]} if field.name in kinds else None)
-        for field in table.schema
-    ]
-    return table.cast(pa.schema(fields))
+        for field in schema
+    )
 
 
-def stack(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return tables one below the other; a column that one lacks is null there."""
+def joined_kinds(schemas: Iterable[pa.Schema]) -> dict[str, ColumnKind]:
+    """Return the kind that covers a column in each of several tables."""
     kinds: dict[str, ColumnKind] = {}
-    for table in tables:
-        for name, kind in kinds_of(table).items():
+    for schema in schemas:
+        for name, kind in kinds_of(schema).items():
             known = kinds.setdefault(name, kind)
             if known != kind:
                 both_numbers = {known, kind} == {"integer", "number"}
                 kinds[name] = "number" if both_numbers else "text"
-    stacked = pa.concat_tables(tables, promote_options="default")
-    return with_kinds(stacked, kinds)
+    return kinds
+
+
+def stack(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return tables one below the other; a column that one lacks is null there."""
+    kinds = joined_kinds(table.schema for table in tables)
+    return with_kinds(pa.concat_tables(tables, promote_options="default"), kinds)
 
 
 def _spread(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -143,25 +148,3 @@ def _spread(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 def is_flat(name: str) -> bool:
     """Tell whether a column is a metric, parameter or tag."""
     return name.partition(".")[0] in _SPACES and "." in name
-
-
-def merge(before: pa.Table | None, changes: pa.Table, key: str, *, cut: bool) -> pa.Table:
-    """Return an index's rows and newer ones as one table, ordered by their key.
-
-    Where there are more than :data:`MAX_COLUMNS` columns, those that fewest rows use are left out.
-
-    Args:
-        before: The index's rows that are as they were.
-        changes: The newer ones.
-        key: The column of the ids.
-        cut: Whether columns of ``before`` were left out; they stay so.
-    """
-    merged = changes if before is None else stack([before, changes])
-    flat = [name for name in merged.column_names if is_flat(name)]
-    if cut and before is not None:
-        flat = [name for name in flat if name in set(before.column_names)]
-    used = Counter({name: len(merged) - merged[name].null_count for name in flat})
-    kept = sorted(name for name, _ in used.most_common(MAX_COLUMNS))
-    attributes = [name for name in merged.column_names if not is_flat(name) and name != DOCUMENT]
-    merged = merged.select([*attributes, *kept, DOCUMENT])
-    return merged.take(pc.sort_indices(merged, [(key, "ascending")]))

@@ -131,6 +131,14 @@ class View:
                 found.setdefault(self.experiment_of(row), set()).add(run_id)
         return found
 
+    def removed(self) -> dict[str, int]:
+        """Return the runs that are gone, with the revision that was removed."""
+        return {
+            run_id: rev
+            for run_id, rev in self.gone.items()
+            if (row := self._row_of.get(run_id)) is None or self._is_gone(run_id, row)
+        }
+
     def present(self) -> Mask:
         """Return which rows are runs that exist."""
         mask = np.ones(len(self.ids), np.bool_)
