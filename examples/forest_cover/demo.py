@@ -238,14 +238,14 @@ def serve(stack: ExitStack, environment: dict[str, str]) -> str:
     assert address is not None
     url = address.group()
 
-    def healthy() -> str | None:
+    def ready() -> str | None:
         try:
-            answer = httpx.get(f"{url}/health", timeout=5, trust_env=False)
+            answer = httpx.get(f"{url}/ready", timeout=5, trust_env=False)
         except httpx.TransportError:
             return None
         return url if answer.status_code == httpx.codes.OK else None
 
-    server.wait_for(healthy, "answer of /health")
+    server.wait_for(ready, "answer of /ready")
     say(f"  {MODEL} is served on {url}")
     return url
 
@@ -284,8 +284,10 @@ def report_drift(snapshot: str, environment: dict[str, str]) -> Path:
     )
     document.write_text(json.dumps(report, indent=2), encoding="utf-8")
     say(f"  {report['summary']}")
-    for feature in report["features"].values():
-        say(f"    {feature['name']:36}{feature['status']}")
+    features = report["features"].values()
+    for feature in sorted(features, key=lambda one: one["status"] != "drift"):
+        finding = feature["verdict"].partition(". ")[0].partition(": ")[2]
+        say(f"    {feature['name']:36}{feature['status']:8}{finding}")
     if not report["drift_detected"]:
         raise StepError("drift", "the differing batch was not told from the training data")
     return page

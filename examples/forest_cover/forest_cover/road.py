@@ -17,7 +17,10 @@ SVC_MAX_ROWS = 5000
 
 
 def ingested_samples(samples: Sequence[Sample]) -> list[Sample]:
-    """Return what the demo ingests before it trains, on its first run."""
+    """Return what the demo ingests before it trains, on its first run.
+
+    It lets its group begin again before anything else, hence the one restart.
+    """
     tenths = split_tenths(samples)
-    draws = [Draw(GROUP, batch) for batch in range(1, TRAINING_BATCHES + 1)]
+    draws = [Draw(GROUP, batch, restarts=1) for batch in range(1, TRAINING_BATCHES + 1)]
     return [row for draw in draws for row in draw_sample(tenths, draw, SAMPLE_SIZE)]
