@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ def open_context() -> MLOpsContext:
 
     state = click.get_current_context().ensure_object(State)
     chosen = {"storage_path": state.store, "tenant_id": state.tenant}
-    given = {name: value for name, value in chosen.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     descriptor = _descriptor()
     if "storage_path" in given or descriptor is None or os.environ.get("TAURO_MLOPS_PATH"):
         return MLOpsContext(**given)

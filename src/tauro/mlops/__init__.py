@@ -35,8 +35,8 @@ if TYPE_CHECKING:
         Event,
         EventEmitter,
         EventType,
-        HooksManager,
         HookType,
+        HooksManager,
         MetricsCollector,
         Observers,
         get_audit_logger,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tauro.flavors import ModelSignature, infer_signature
     from tauro.mlops._config import MLOpsConfig
     from tauro.mlops._context import MLOpsContext, get_mlops_context, init_mlops, set_mlops_context
+    from tauro.mlops._store import describe_store, verify_store
     from tauro.registry import ModelMetadata, ModelRegistry, ModelStage, ModelVersion
     from tauro.storage import (
         LocalStorageBackend,
@@ -106,12 +107,18 @@ _HOMES = {
         "ModelSignature",
         "infer_signature",
     ),
-    "tauro.mlops._config": ("MLOpsConfig",),
+    "tauro.mlops._config": (
+        "MLOpsConfig",
+    ),
     "tauro.mlops._context": (
         "MLOpsContext",
         "get_mlops_context",
         "init_mlops",
         "set_mlops_context",
+    ),
+    "tauro.mlops._store": (
+        "describe_store",
+        "verify_store",
     ),
     "tauro.registry": (
         "ModelMetadata",
@@ -191,6 +198,7 @@ __all__ = [
     "TauroError",
     "ValidationError",
     "create_error_response",
+    "describe_store",
     "get_audit_logger",
     "get_event_emitter",
     "get_hooks_manager",
@@ -199,5 +207,6 @@ __all__ = [
     "infer_signature",
     "init_mlops",
     "set_mlops_context",
+    "verify_store",
     "wrap_exception",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tauro.storage import read_format
+from tauro.tracking import Damage
 
 if TYPE_CHECKING:
     from tauro.mlops._context import MLOpsContext
@@ -18,6 +20,13 @@ _PARTS = {
     "model_registry": "models",
     "_tauro": "upkeep",
 }
+
+
+def verify_store(context: MLOpsContext) -> Iterator[Damage]:
+    """Yield every damaged file of a store, with what is wrong; nothing is changed."""
+    yield from context.experiment_tracker.verify()
+    for found in context.model_registry.verify():
+        yield Damage(found.path, found.problem)
 
 
 def describe_store(context: MLOpsContext) -> dict[str, Any]:

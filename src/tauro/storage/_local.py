@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat as stat_module
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from tauro.storage._stripes import hold, stripe_file
 from tauro.types import Durability, StrPath
 
 _HASHED_UP_TO = 1 << 20
+_PLAIN_SECONDS = 1.0
+_PLAIN_FOLDERS = 10_000
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -53,6 +56,7 @@ class LocalStorageBackend(StorageBackend):
         self.durability: Durability = durability
         self._prefix = str(self.root) + os.sep
         self._durable = durability == "disk"
+        self._plain: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"LocalStorageBackend({str(self.root)!r})"
@@ -265,18 +269,26 @@ class LocalStorageBackend(StorageBackend):
     def _file(self, path: str) -> str:
         key = check_key(path)
         file = self._prefix + key
-        # Only where something on the way is a link does it matter where the way leads.
-        at = len(self._prefix)
-        while at > 0:
-            at = file.find("/", at) + 1
-            try:
-                mode = os.lstat(file[: at - 1] if at else file).st_mode
-            except OSError:
-                return file
-            if stat_module.S_ISLNK(mode):
-                self._check_link(key, file)
-                return file
+        folder = file.rpartition("/")[0]
+        if time.monotonic() - self._plain.get(folder, -_PLAIN_SECONDS) > _PLAIN_SECONDS:
+            self._check_folders(key, file, folder)
+        if os.path.islink(file):
+            self._check_link(key, file)
         return file
+
+    def _check_folders(self, key: str, file: str, folder: str) -> None:
+        """Look for links among the folders of a key; that there are none is believed for a second.
+
+        A link that was planted is found; who can swap folders meanwhile could do so at any time.
+        """
+        at = len(self._prefix)
+        while (at := file.find("/", at) + 1) > 0:
+            if os.path.islink(file[: at - 1]):
+                self._check_link(key, file)
+                return
+        if len(self._plain) >= _PLAIN_FOLDERS:
+            self._plain.clear()
+        self._plain[folder] = time.monotonic()
 
     def _check_link(self, key: str, file: str) -> None:
         if not (os.path.realpath(file) + os.sep).startswith(self._prefix):

@@ -12,9 +12,11 @@ from tauro.tracking._models import (
 )
 from tauro.tracking._run import Run
 from tauro.tracking._tracker import ExperimentTracker
+from tauro.tracking._verify import Damage
 
 __all__ = [
     "ArtifactRecord",
+    "Damage",
     "DatasetInput",
     "ErrorRecord",
     "Experiment",

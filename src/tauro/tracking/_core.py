@@ -76,6 +76,7 @@ class TrackerCore:
         self._implicit: Run | None = None
         self._current_experiment: str | None = None
         self._known_experiments: set[str] = set()
+        self._named_experiments: dict[str, str] = {}
         read_format(self.storage)  # a foreign folder or a newer format is refused here
         self._documents = Documents(self.storage, _Recorder(self))
         self._experiments = Experiments(self._documents, self.observers)
@@ -173,6 +174,7 @@ class TrackerCore:
 
     def close(self) -> None:
         """End the run that was opened implicitly, publish the views and let go of every file."""
+        self._appenders = {}
         for opened in ("_log", "_catalogue"):
             part = self.__dict__.pop(opened, None)
             if part is not None:

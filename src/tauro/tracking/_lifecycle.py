@@ -116,10 +116,7 @@ class LifecycleVerbs(TrackerCore):
             if name is None and self._current_experiment is not None:
                 wanted = self._current_experiment
             else:
-                chosen = name if name is not None else self.default_experiment_name
-                created = self._experiments.create(chosen, "", None, exist_ok=True)
-                self._known_experiments.add(created.experiment_id)
-                return created.experiment_id
+                return self._experiment_named(name or self.default_experiment_name)
         if wanted not in self._known_experiments:
             found = self._experiments.get(wanted)
             if found.lifecycle == "deleted":
@@ -130,6 +127,14 @@ class LifecycleVerbs(TrackerCore):
                 )
             self._known_experiments.add(wanted)
         return wanted
+
+    def _experiment_named(self, name: str) -> str:
+        known = self._named_experiments.get(name)
+        if known is None:
+            known = self._experiments.create(name, "", None, exist_ok=True).experiment_id
+            self._named_experiments[name] = known
+            self._known_experiments.add(known)
+        return known
 
     def _parent_for(self, parent: RunLike | None, *, nested: bool) -> str | None:
         if parent is None:
@@ -222,12 +227,14 @@ class LifecycleVerbs(TrackerCore):
             "name": run.name,
             "status": final.value,
         }
-        return self.observers.perform(
+        ended = self.observers.perform(
             Operation.RUN_END,
             data,
             lambda data: self._end(run, _final_status(data["status"]), error),
             lambda run: {**data, "status": run.status.value, "metrics": run.metrics},
         )
+        self._log.compact_when_due(ended.experiment_id)
+        return ended
 
     def _end(self, run: Run, status: RunStatus, error: ErrorRecord | None) -> Run:
         self._log.flush()

@@ -122,10 +122,16 @@ class LogVerbs(LifecycleVerbs):
             for key, value in check_mapping(metrics, "metrics").items()
         }
         whole = validate_metric_step(step, error=TrackingValidationError)
-        run = self._to_write(run_id)
-        now = _clock.now_ns() // _NS_PER_MS if timestamp is None else timestamp
+        append = self._appender(self._to_write(run_id) if run_id is None else run_id)
+        if self._metric_watch.active:
+            for key, value in points.items():
+                self._log_observed(
+                    run_id or self._to_write(None), key, value, whole, None, timestamp
+                )
+            return
+        at = _clock.now_ns() if timestamp is None else _ns(timestamp)
         for key, value in points.items():
-            self.log_metric(run.run_id, key, value, whole, timestamp=now)
+            append(key, value, whole, at)
 
     def log_metrics_batch(
         self,

@@ -79,15 +79,19 @@ class ReadVerbs(LogVerbs):
             New points, oldest first, never none.
         """
         run = self.get_run(run_id)
-        follow = self._log.follow(run.experiment_id, run.run_id)
+        follower = self._log.follow(run.experiment_id, run.run_id)
         quiet_since = time.monotonic()
         while True:
             record = self._read_record(run.run_id)
             ended = record.status is not RunStatus.RUNNING or self.is_abandoned(record)
             points = [
                 Metric(key=key, value=value, step=step, timestamp_ns=at)
-                for key, step, value, at in follow.new_points()
+                for key, new in follower.poll().items()
+                for step, value, at in zip(
+                    new.step.tolist(), new.value.tolist(), new.timestamp_ns.tolist(), strict=True
+                )
             ]
+            points.sort(key=lambda point: point.timestamp_ns)
             if points:
                 yield points
                 quiet_since = time.monotonic()

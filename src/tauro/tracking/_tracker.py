@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Self
 
 from tauro._internal import _clock
 from tauro.errors import TrackingValidationError
@@ -12,8 +12,12 @@ from tauro.tracking._core import ExperimentLike
 from tauro.tracking._documents import run_key
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
-from tauro.tracking._models import RunStatus
+from tauro.tracking._metric_log import Compaction
+from tauro.tracking._models import RunRecord, RunStatus
 from tauro.tracking._reading import ReadVerbs
+from tauro.tracking._verify import Damage, relative, verify_documents
+
+_PUBLISH_TIMEOUT: Final = 30.0
 
 
 class ExperimentTracker(ReadVerbs):
@@ -99,6 +103,7 @@ class ExperimentTracker(ReadVerbs):
 
     def rename_experiment(self, experiment_id: ExperimentLike, name: str) -> Experiment:
         """Give an experiment another name, which must be free."""
+        self._named_experiments.clear()
         return self._experiments.rename(str(experiment_id_of(experiment_id)), name)
 
     def set_experiment_tags(
@@ -111,6 +116,7 @@ class ExperimentTracker(ReadVerbs):
         """Mark an experiment as deleted; its name stays taken until it is restored or removed."""
         deleted = self._experiments.delete(str(experiment_id_of(experiment_id)))
         self._known_experiments.discard(deleted.experiment_id)
+        self._named_experiments.clear()
         if self._current_experiment == deleted.experiment_id:
             self._current_experiment = None
         return deleted
@@ -121,18 +127,24 @@ class ExperimentTracker(ReadVerbs):
 
     # Upkeep
 
-    def compact(self, experiment_id: ExperimentLike | None = None) -> None:
-        """Merge sealed metric segments into Parquet parts, and publish the views."""
+    def compact(self, experiment_id: ExperimentLike | None = None) -> list[Compaction]:
+        """Merge finished metric segments into Parquet parts, and publish the views.
+
+        Writers and readers are not disturbed, and it may be killed at any point.
+
+        Args:
+            experiment_id: Of this experiment; by default of all.
+
+        Returns:
+            What was done, an entry for each experiment that has metrics.
+        """
         chosen = experiment_id_of(experiment_id)
         self._opened_for_writing()
-        experiments = (
-            [each.experiment_id for each in self._experiments.list(include_deleted=True)]
-            if chosen is None
-            else [chosen]
-        )
-        for each in experiments:
-            self._log.compact(each)
-        self._catalogue.publish()
+        done = [
+            self._log.compact(each) for each in ([chosen] if chosen else self._log.experiments())
+        ]
+        self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
+        return done
 
     def gc(self, *, older_than_days: float = 0.0) -> list[str]:
         """Remove deleted runs, their artifacts and metrics for good; return their ids.
@@ -142,18 +154,40 @@ class ExperimentTracker(ReadVerbs):
         """
         self._opened_for_writing()
         limit = _clock.now_ns() / 1e9 - older_than_days * 86_400
-        removed = []
-        for run in self.list_runs(include_deleted=True):
-            record = self._read_record(run["run_id"])
-            if record.lifecycle != "deleted" or record.deleted_at is None:
-                continue
-            if record.deleted_at.timestamp() > limit or record.status is RunStatus.RUNNING:
+        gone: dict[str, list[str]] = {}
+        for record in self._deleted_records():
+            if record.deleted_at is None or record.deleted_at.timestamp() > limit:
                 continue
             self.storage.delete(artifact_folder(record.run_id))
             with self._catalogue.forget(record):
                 self.storage.delete(run_key(record.experiment_id, record.run_id))
-            removed.append(record.run_id)
-        return removed
+            gone.setdefault(record.experiment_id, []).append(record.run_id)
+        for experiment_id, runs in gone.items():
+            self._log.compact(experiment_id, drop_runs=runs)
+        self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
+        return [run_id for runs in gone.values() for run_id in runs]
+
+    def _deleted_records(self) -> list[RunRecord]:
+        page = self._catalogue.query(
+            filter="lifecycle = 'deleted'", limit=None, include_deleted=True
+        )
+        return [record for record in page.records if not self._is_being_written(record)]
+
+    def _is_being_written(self, record: RunRecord) -> bool:
+        return record.status is RunStatus.RUNNING and not self.is_abandoned(record)
+
+    def verify(self) -> Iterator[Damage]:
+        """Yield every damaged file of the tracking side, with what is wrong; nothing is changed."""
+        yield from verify_documents(self.storage)
+        for experiment_id in self._log.experiments():
+            for finding in self._log.verify(experiment_id):
+                if not finding.harmless:
+                    yield Damage(relative(finding.path, self._root), finding.problem)
+
+    def repair(self) -> list[Compaction]:
+        """Move the good points of damaged metric files to new parts; put damaged files aside."""
+        self._opened_for_writing()
+        return [self._log.repair(each) for each in self._log.experiments()]
 
     def __enter__(self) -> Self:
         return self
