@@ -35,8 +35,8 @@ if TYPE_CHECKING:
         Event,
         EventEmitter,
         EventType,
-        HookType,
         HooksManager,
+        HookType,
         MetricsCollector,
         Observers,
         get_audit_logger,
@@ -107,9 +107,7 @@ _HOMES = {
         "ModelSignature",
         "infer_signature",
     ),
-    "tauro.mlops._config": (
-        "MLOpsConfig",
-    ),
+    "tauro.mlops._config": ("MLOpsConfig",),
     "tauro.mlops._context": (
         "MLOpsContext",
         "get_mlops_context",
