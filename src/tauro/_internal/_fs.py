@@ -187,8 +187,9 @@ def read_from(path: str, offset: int) -> bytes:
         return file.readall()
 
 
-def _write_temporary(path: str, data: bytes, *, durable: bool) -> str:
-    temporary = temporary_name(os.path.dirname(path))
+def stage_file(folder: str, data: bytes, *, durable: bool = False) -> str:
+    """Write a file under a temporary name and return its path; rename it to finish."""
+    temporary = temporary_name(folder)
     fd = open_fd(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         try:
@@ -205,7 +206,7 @@ def _write_temporary(path: str, data: bytes, *, durable: bool) -> str:
 
 def replace_file(path: str, data: bytes, *, durable: bool = False) -> None:
     """Put ``data`` at ``path`` in one step; readers see the old bytes or the new, never a mix."""
-    temporary = _write_temporary(path, data, durable=durable)
+    temporary = stage_file(os.path.dirname(path), data, durable=durable)
     try:
         rename(temporary, path)
     except OSError:
@@ -221,7 +222,7 @@ def create_file(path: str, data: bytes, *, durable: bool = False) -> None:
     Raises:
         FileExistsError: Something is there already; it is left as it is.
     """
-    temporary = _write_temporary(path, data, durable=durable)
+    temporary = stage_file(os.path.dirname(path), data, durable=durable)
     try:
         link(temporary, path)
     finally:
@@ -319,6 +320,29 @@ def is_dir(path: str) -> bool:
     """Tell whether a real folder (not a link to one) is at ``path``."""
     found = stat(path)
     return found is not None and stat_module.S_ISDIR(found.st_mode)
+
+
+def file_system_type(folder: str) -> str:
+    """Return the kind of file system (``ext4``, ``nfs``) that a folder is or would be on.
+
+    Empty where the platform does not tell.
+    """
+    _before("mounts", folder)
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    path = os.path.realpath(folder)
+    best, found = "", ""
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        # The kernel writes a space in a path as \040.
+        mount = before.split()[4].replace("\\040", " ")
+        inside = path == mount or path.startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):
+            best, found = mount, after.split()[0]
+    return found
 
 
 # Copies

@@ -20,10 +20,14 @@ def checksums(data: bytes) -> tuple[int, ...]:
     return tuple(zlib.crc32(view[start : start + BLOCK]) for start in range(0, len(data), BLOCK))
 
 
-def write_file(folder: str, name: str, data: bytes) -> FileRecord:
-    """Write a new file that survives power loss; return what a manifest says of it."""
-    _fs.create_file(os.path.join(folder, name), data, durable=True)
-    return FileRecord(name=name, size=len(data), blocks=checksums(data))
+def stage(folder: str, name: str, data: bytes) -> tuple[str, FileRecord]:
+    """Write a file that survives power loss under a temporary path.
+
+    Returns:
+        The path, and what a manifest says of the file once it has its name.
+    """
+    path = _fs.stage_file(folder, data, durable=True)
+    return path, FileRecord(name=name, size=len(data), blocks=checksums(data))
 
 
 def wrong_blocks(data: bytes, record: FileRecord) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,11 +24,12 @@ from tauro.tracking._metric_log._manifest import (
     manifest_number,
 )
 from tauro.tracking._metric_log._parts import (
+    StagedPart,
     damaged_files,
     is_part_file,
     read_rows,
     salvage_rows,
-    write_part,
+    stage_part,
 )
 from tauro.tracking._metric_log._rows import Rows
 from tauro.tracking._metric_log._view import SegmentRef, View, open_view
@@ -118,16 +119,25 @@ class Compactor:
         self._view: View = open_view(folder)
         self._result = Compaction()
         self._pending: list[Rows] = []
-        self._written: list[PartRecord] = []
+        self._staged: list[StagedPart] = []
 
     def run(self) -> Compaction:
         """Compact; return what was done."""
         remove_leftovers(self._view)
-        taken = self._take_segments()
-        merged = self._take_parts(bool(taken))
+        try:
+            taken = self._take_segments()
+            merged = self._take_parts(bool(taken))
+            self._write(1)
+        except BaseException:
+            for part in self._staged:
+                part.discard()
+            raise
         if taken or merged:
-            self._write(0)
-            self._commit(taken, merged)
+            try:
+                self._commit(taken, merged)
+            except FileExistsError:
+                # A compactor that does not see our lock, on another machine, was first.
+                return Compaction(done=False)
         self._result.parts = len(self._view.manifest.parts)
         return self._result
 
@@ -148,7 +158,7 @@ class Compactor:
         return taken
 
     def _finished(self, ref: SegmentRef) -> WholeSegment | None:
-        if ref.path in self._own or not is_left(ref.path, sealed=False):
+        if ref.path in self._own or not is_left(ref.path):
             return None
         whole = read_whole(ref)
         if whole.is_damaged:
@@ -189,8 +199,8 @@ class Compactor:
     def _write(self, at_least: int) -> None:
         """Write what is pending as a part, where there is enough of it."""
         count = sum(map(len, self._pending))
-        if count and count >= at_least:
-            self._written.append(write_part(self._folder, Rows.joined(self._pending)))
+        if count >= at_least:
+            self._staged.append(stage_part(self._folder, Rows.joined(self._pending)))
             self._result.points += count
             self._pending = []
 
@@ -201,28 +211,50 @@ class Compactor:
         for ref in taken:
             through[ref.lane] = ref.index
         kept = [part for part in old.parts if part not in merged]
-        new = Manifest(number=old.number + 1, parts=(*kept, *self._written), through=through)
-        try:
-            commit_manifest(self._folder, new)
-        except FileExistsError:
-            # A compactor that does not see our lock, on another machine, was first.
-            self._result = Compaction(done=False)
+        new = Manifest(
+            number=old.number + 1,
+            parts=(*kept, *(part.record for part in self._staged)),
+            through=through,
+            superseded=tuple(name for part in merged for name in part.names),
+        )
+        commit(self._folder, new, self._staged)
         self._view = open_view(self._folder)
         remove_leftovers(self._view)
+
+
+def commit(folder: str, manifest: Manifest, staged: Sequence[StagedPart]) -> None:
+    """Make a manifest and the new parts that it names the newest.
+
+    Raises:
+        FileExistsError: Somebody else was first; nothing was changed.
+    """
+    try:
+        for part in staged:
+            part.publish()
+        _fs.sync_dir(folder)
+        commit_manifest(folder, manifest)
+    except BaseException:
+        if open_view(folder).manifest != manifest:
+            for part in staged:
+                part.discard()
+        raise
 
 
 def remove_leftovers(view: View) -> None:
     """Remove what the newest manifest superseded, and what killed compactions left."""
     for ref in view.spent:
         _fs.discard(ref.path)
-    known = {record.name for part in view.manifest.parts for record in (part.points, part.summary)}
+    for name in view.manifest.superseded:
+        _fs.discard(os.path.join(view.folder, name))
+    known = {name for part in view.manifest.parts for name in part.names}
     oldest = view.manifest.number - KEPT
     for entry in _fs.list_dir(view.folder):
         number = manifest_number(entry.name)
-        superseded = number is not None and number <= oldest
-        if superseded or (is_part_file(entry.name) and entry.name not in known):
+        if number is not None and number <= oldest:
             _fs.discard(entry.path)
-        elif _fs.is_temporary(entry.name):
+        unknown = is_part_file(entry.name) and entry.name not in known
+        if unknown or _fs.is_temporary(entry.name):
+            # It may be that of a compactor on another machine, which does not see our lock.
             found = _fs.stat(entry.path)
             if found is not None and time.time() - found.st_mtime > _OLD:
                 _fs.discard(entry.path)

@@ -30,7 +30,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION: Final = 1
+from tauro.errors import StoreFormatError
+
 SUFFIX: Final = ".seg"
 SLOT_SIZE: Final = 32
 BODY_SIZE: Final = 28
@@ -57,6 +58,9 @@ RUN: Final = 1
 KEY: Final = 2
 METADATA: Final = 3
 SEAL: Final = 4
+VOID: Final = 5
+VOID_BODY: Final = VOID.to_bytes(BODY_SIZE, "little")
+"""A slot whose write was interrupted by an exception: nothing is missing here."""
 
 PART: Final = 20
 METADATA_PART: Final = 16
@@ -111,15 +115,24 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(data: bytes) -> tuple[Header | None, list[int]]:
-    """Return what either copy of the header says, and which copies (0, 1) are damaged."""
+    """Return what either copy of the header says, and which copies (0, 1) are damaged.
+
+    Raises:
+        StoreFormatError: A newer Tauro wrote it.
+    """
     found: Header | None = None
     damaged = []
     for number in (0, 1):
         copy = data[number * _COPY_SIZE : (number + 1) * _COPY_SIZE]
         body, crc = copy[:-4], copy[-4:]
-        intact = len(copy) == _COPY_SIZE and crc == struct.pack("<I", zlib.crc32(body))
-        if not intact or not body.startswith(_MAGIC):
+        if len(copy) != _COPY_SIZE or crc != struct.pack("<I", zlib.crc32(body)):
             damaged.append(number)
+        elif not body.startswith(_MAGIC):
+            raise StoreFormatError(
+                f"A segment of metrics begins with {body[: len(_MAGIC)]!r}; this Tauro reads "
+                f"{_MAGIC!r}.",
+                suggestions=["Update Tauro to the version that wrote the store."],
+            )
         elif found is None:
             (length,) = struct.unpack_from("<I", body, len(_MAGIC))
             start = len(_MAGIC) + 4
@@ -164,6 +177,13 @@ def metadata_bodies(point: int, text: bytes) -> list[bytes]:
 def seal_body(slots: int) -> bytes:
     """Return the body of the record that ends a segment of ``slots`` slots before it."""
     return _seal.pack(SEAL, 0, slots)
+
+
+def is_seal(slot: bytes, salt: int) -> bool:
+    """Tell whether a slot is a good record that ends a segment."""
+    body, crc = slot[:BODY_SIZE], int.from_bytes(slot[BODY_SIZE:], "little")
+    kind, key, _ = _seal.unpack(body)
+    return kind == SEAL and key == 0 and crc == zlib.crc32(body, salt)
 
 
 def _text(parts: dict[int, bytes], last: int) -> str | None:

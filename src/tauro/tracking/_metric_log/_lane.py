@@ -7,8 +7,9 @@ import random
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Final, Literal
 
 import numpy as np
@@ -47,6 +48,9 @@ LEAST_SLOTS: Final = 1 << 14
 """A segment holds at least so many slots, however small the buffer is; else files would abound.
 
 Also, the longest metadata and names fit into one with room to spare."""
+
+_NEW_FOLDERS: Final = 3
+"""The experiment's, the log's and the one above may all be new."""
 
 MAX_KEYS: Final = 64
 """Most keys of one block, so that their definitions fit into one segment."""
@@ -89,20 +93,36 @@ def storage_errors(what: str, path: str) -> Iterator[None]:
         ) from error
 
 
+def _definitions(kind: int, numbered: int, names: Sequence[str]) -> list[bytes]:
+    return [
+        body
+        for number, name in enumerate(names, numbered + 1)
+        for body in definition(kind, number, as_name("A name", name))
+    ]
+
+
 class Lane:
     """Where one thread appends the points of an experiment.
 
-    The methods are called with ``lock`` held. Points that fit into the map do not come here at
-    all: their thread stores them into ``segment`` itself, see ``_writer``.
+    The methods are called by who holds it. Points that fit into the map do not come here at all:
+    their thread stores them into ``segment`` itself, see ``_writer``.
+
+    Attributes:
+        options: How it writes.
+        name: Of the lane, in all files.
+        segment: The current one, None before the first point and after the last.
+        finished: How many segments it has finished.
+        retired: Whether it has been sealed for good.
     """
 
     def __init__(self, number: int, options: LaneOptions) -> None:
         self.options = options
-        self.lock = threading.Lock()
-        self.holder = 0
+        self._lock = threading.Lock()
+        self._holder = 0
         self.name = f"{options.writer_id}-{number:04d}"
         self.segment: Segment | None = None
         self.finished = 0
+        self.retired = False
         self._number = number
         self._index = 0
         self._maps = options.maps
@@ -110,13 +130,31 @@ class Lane:
         self._first_size = FIRST_SIZE
         self._unsynced_name = False
         self._synced = 0
+        self._failed = False
         self._forget_names()
+
+    @contextmanager
+    def held(self, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the lane; gives False where this thread holds it already, or need not wait.
+
+        A signal handler may come here in the middle of its thread's own append.
+        """
+        if self._holder == get_ident() or not self._lock.acquire(blocking=wait):
+            yield False
+            return
+        try:
+            self._holder = get_ident()
+            yield True
+        finally:
+            self._holder = 0
+            self._lock.release()
 
     def _forget_names(self) -> None:
         self._tables: dict[str, dict[str, int]] = {}
         self._runs: dict[str, int] = {}
         self._keys: dict[str, int] = {}
         self._first: dict[str, int] = {}
+        self._numbered = [0, 0]
 
     # Appending
 
@@ -129,12 +167,11 @@ class Lane:
             The segment and key table that the next point may use without coming here.
         """
         side = -(-len(metadata) // METADATA_PART)
-        segment, bodies = self._announce(run_id, [key], side + 1)
+        segment = self._declare(run_id, [key], side + 1)
         table = self._tables[run_id]
-        if metadata:
-            bodies += metadata_bodies(segment.slots + len(bodies) + side, metadata)
-        bodies.append(pack_point(table[key], *point))
-        self._put(segment, bodies)
+        bodies = metadata_bodies(segment.slots + side, metadata) if metadata else []
+        self._put(segment, [*bodies, pack_point(table[key], *point)])
+        self._sync_when_due(segment)
         return segment, table
 
     def append_block(self, run_id: str, keys: Sequence[str], codes: Codes, slots: Slots) -> None:
@@ -148,9 +185,7 @@ class Lane:
         """
         done = 0
         while done < len(slots):
-            segment, bodies = self._announce(run_id, keys, 1)
-            if bodies:
-                self._put(segment, bodies)
+            segment = self._declare(run_id, keys, 1)
             table = self._tables[run_id]
             series = np.array([table[key] for key in keys], np.uint32)
             some = slots[done : done + min(segment.room(), BLOCK)]
@@ -159,34 +194,37 @@ class Lane:
             try:
                 segment.put_block(some)
             except OSError:
-                self._abandon()
+                self._failed = True
                 raise
             done += len(some)
             self._sync_when_due(segment)
 
-    def _announce(self, run_id: str, keys: Sequence[str], more: int) -> tuple[Segment, list[bytes]]:
-        """Find room; return the segment, and the definitions that must come before the points."""
+    def _declare(self, run_id: str, keys: Sequence[str], more: int) -> Segment:
+        """Return the segment, with the names written to it and room for ``more`` slots."""
         while True:
             segment = self.segment or self._open()
-            run = self._runs.get(run_id) or len(self._runs) + 1
+            runs = [] if run_id in self._runs else [run_id]
             missing = [key for key in keys if key not in self._keys]
-            if run <= MAX_NUMBER and len(self._keys) + len(missing) <= MAX_NUMBER:
-                bodies = (
-                    [] if run_id in self._runs else definition(RUN, run, as_name("Run", run_id))
-                )
-                for number, key in enumerate(missing, len(self._keys) + 1):
-                    bodies += definition(KEY, number, as_name("The key of a metric", key))
-                if self._has_room(segment, len(bodies) + more):
+            run, key = self._numbered
+            if run + len(runs) <= MAX_NUMBER and key + len(missing) <= MAX_NUMBER:
+                bodies = _definitions(RUN, run, runs) + _definitions(KEY, key, missing)
+                if not self._failed and self._has_room(segment, len(bodies) + more):
                     break
             self._roll(segment)
-        if run_id not in self._runs:
-            self._runs[run_id], self._first[run_id] = run, segment.slots
-        for key in missing:
-            self._keys[key] = len(self._keys) + 1
+        if bodies:
+            # Numbers are used up first and names recorded last, so that an interrupt between
+            # leaves neither a number that means two names nor a name that is not in the file.
+            self._numbered = [run + len(runs), key + len(missing)]
+            first = segment.slots
+            self._put(segment, bodies)
+            for number, name in enumerate(missing, key + 1):
+                self._keys[name] = number
+            for name in runs:
+                self._runs[name], self._first[name] = run + 1, first
         table = self._tables.setdefault(run_id, {})
-        for key in keys:
-            table[key] = run | self._keys[key] << 16
-        return segment, bodies
+        for name in keys:
+            table[name] = self._runs[run_id] | self._keys[name] << 16
+        return segment
 
     @staticmethod
     def _has_room(segment: Segment, slots: int) -> bool:
@@ -202,9 +240,8 @@ class Lane:
         try:
             segment.put(bodies)
         except OSError:
-            self._abandon()
+            self._failed = True
             raise
-        self._sync_when_due(segment)
 
     # Segments
 
@@ -226,13 +263,16 @@ class Lane:
         try:
             if not self._maps:
                 raise MapsUnsupportedError
-            segment = MappedSegment(path, header, self.options.capacity, self._first_size)
+            segment = MappedSegment(path, header, self.options.capacity)
+            segment.create(self._first_size)
         except MapsUnsupportedError:
             self._maps = False
             segment = WrittenSegment(path, header, self.options.capacity)
+            segment.create(0)
         self._index += 1
         self._forget_names()
         self.segment = segment
+        self._failed = False
         self._unsynced_name = True
         self._synced = 0
         self._watch(segment)
@@ -241,10 +281,13 @@ class Lane:
     def _roll(self, full: Segment) -> None:
         """Go on in a new segment; the full one stays the current one where that fails."""
         full.fence()
-        self._previous = full.slots
-        # A lane that filled one segment will fill the next: no need to grow into it.
-        self._first_size = 1 << 62
         try:
+            if self.options.durability == "disk":
+                self.segment = full = full.synced()
+                full.fence()
+            self._previous = full.slots
+            # A lane that filled one segment will fill the next: no need to grow into it.
+            self._first_size = 1 << 62
             self._open()
         except BaseException:
             full.unfence()
@@ -252,23 +295,15 @@ class Lane:
         self._finish(full)
 
     def _finish(self, segment: Segment) -> None:
-        """Seal a segment that is no longer the current one; unsealed, it loses nothing either."""
+        """Seal a segment that is no longer the current one."""
         self.finished += 1
         try:
-            segment.mark_sealed()
-            if self.options.durability == "disk":
-                segment = segment.synced()
-            segment.cut()
+            # Unsealed, it loses nothing: it is read like one whose writer died.
+            with suppress(OSError):
+                segment.mark_sealed()
+                segment.cut()
         finally:
             segment.close()
-
-    def _abandon(self) -> None:
-        """Leave a segment that failed half-way; readers ignore its torn end."""
-        if self.segment is not None:
-            self._previous = self.segment.slots
-            self.segment.close()
-            self.segment = None
-            self._forget_names()
 
     # Durability
 
@@ -286,24 +321,38 @@ class Lane:
 
     def sync(self) -> None:
         """Make every point of the lane survive power loss."""
-        segment = self.segment
-        if segment is None or self.options.durability != "disk":
+        if self.segment is None or self.options.durability != "disk":
             return
-        self.segment = segment = segment.synced()
+        segment = self.segment.synced()
+        if segment is not self.segment:
+            self.segment, self._unsynced_name = segment, True
+        count = segment.slots
         if self._unsynced_name:
-            _fs.sync_dir(self.options.folder)
+            folder = self.options.folder
+            for _ in range(_NEW_FOLDERS):
+                _fs.sync_dir(folder)
+                folder = os.path.dirname(folder)
             self._unsynced_name = False
-        self._synced = segment.slots
+        self._synced = count
         self._watch(segment)
 
     def seal(self) -> None:
-        """End the lane; a later append starts a new segment."""
-        segment, self.segment = self.segment, None
+        """End the lane for good.
+
+        Raises:
+            OSError: The points may not survive power loss; they survive the process.
+        """
+        self.retired = True
+        segment = self.segment
         if segment is not None:
             segment.fence()
-            self._previous = segment.slots
-            self._forget_names()
-            self._finish(segment)
+            try:
+                self.sync()
+            finally:
+                segment, self.segment = self.segment, None
+                segment.fence()
+                self._finish(segment)
+                self._forget_names()
 
     def release(self) -> None:
         """Let go without writing, in a child of the process that owns the lane."""
@@ -317,6 +366,25 @@ class Lane:
         """Drop the key table of a run that ended."""
         self._tables.pop(run_id, None)
 
-    def since(self, run_id: str) -> int | None:
-        """Return the slot from which on the current segment may hold a run, or None."""
-        return self._first.get(run_id)
+    def recent(self, run_id: str, most: int) -> tuple[bytes, int, dict[int, str]] | None:
+        """Return the slots of the current segment since a run began there, at most so many.
+
+        Returns:
+            The slots, the place of the first, and the run's keys by what a slot has of them; None
+            where there are more, or where that is not known.
+        """
+        with self.held() as mine:
+            segment, table = self.segment, self._tables.get(run_id)
+            if not mine or segment is None:
+                return None
+            first = self._first.get(run_id)
+            if first is None:
+                return b"", 0, {}
+            if table is None or segment.slots - first > most:
+                return None
+            return segment.tail(first), first, {series: key for key, series in table.items()}
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether all runs that the lane wrote have been closed."""
+        return not self._tables

@@ -11,7 +11,13 @@ from typing import Final
 import psutil
 
 from tauro._internal import _fs
-from tauro.tracking._metric_log._format import HEADER_SIZE, Header, decode_header
+from tauro.tracking._metric_log._format import (
+    HEADER_SIZE,
+    SLOT_SIZE,
+    Header,
+    decode_header,
+    is_seal,
+)
 
 _FOREIGN_AGE: Final = 24 * 3600.0
 """A segment of another machine counts as left only after so long: locks may not reach there."""
@@ -36,7 +42,13 @@ def _process_lives(header: Header) -> bool:
         return True
 
 
-def is_left(path: str, *, sealed: bool) -> bool:
+def _is_sealed(fd: int, path: str, header: Header) -> bool:
+    size = _fs.size_fd(fd, path)
+    last = _fs.read_at(fd, SLOT_SIZE, max(size - SLOT_SIZE, HEADER_SIZE), path)
+    return len(last) == SLOT_SIZE and is_seal(last, header.salt)
+
+
+def is_left(path: str) -> bool:
     """Tell whether nobody will write to a segment any more.
 
     Its writer holds the file's lock while it lives. A lock that can be taken is enough for a
@@ -51,10 +63,8 @@ def is_left(path: str, *, sealed: bool) -> bool:
         # Without the second look, a file that took the name after we opened it could be lost.
         if not _fs.try_lock_fd(fd, path) or not _fs.is_same_file(fd, path):
             return False
-        if sealed:
-            return True
         header, _ = decode_header(_fs.read_at(fd, HEADER_SIZE, 0, path))
-        if header is None:
+        if header is None or _is_sealed(fd, path, header):
             return True
         if header.host == socket.gethostname():
             return header.pid == os.getpid() or not _process_lives(header)

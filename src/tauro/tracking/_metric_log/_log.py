@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from threading import get_ident
 from typing import Final
 
 from tauro._internal import _fs
@@ -22,6 +20,7 @@ from tauro.tracking._metric_log._lane import (
     LaneOptions,
     storage_errors,
 )
+from tauro.tracking._metric_log._lanes import Lanes
 from tauro.tracking._metric_log._points import History, Summary
 from tauro.tracking._metric_log._reader import Follower, Reader
 from tauro.tracking._metric_log._repair import repair
@@ -31,6 +30,9 @@ from tauro.tracking._metric_log._writer import RunWriter
 
 DEFAULT_BUFFER: Final = 1 << 18
 """Points of a segment: 8 MB, a quarter of a second at a million points a second."""
+
+_MAPPED: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "overlay"})
+"""File systems that overwrite in place: a store into a reserved block of theirs cannot fail."""
 
 _logs: weakref.WeakSet[MetricLog] = weakref.WeakSet()
 
@@ -51,7 +53,8 @@ class MetricLog:
             with ``disk`` also power loss, once :meth:`flush` has returned.
         buffer_size: Points that a thread may hold between seals of its files, and between syncs
             with durability ``disk``.
-        maps: Whether to write through memory maps where the platform is known to keep them.
+        maps: Whether to write through memory maps. By default where the file system is known to
+            keep what is stored in them; else every point is a write.
     """
 
     def __init__(
@@ -61,23 +64,26 @@ class MetricLog:
         writer_id: str | None = None,
         durability: Durability = "process",
         buffer_size: int = DEFAULT_BUFFER,
-        maps: bool = True,
+        maps: bool | None = None,
     ) -> None:
         self.folder = os.fspath(folder)
-        self.writer_id = writer_id or new_id()
         self.durability = durability
         if buffer_size < 1:
             raise refuse("buffer_size", buffer_size, "a positive number of points")
         self._buffer_size = buffer_size
         self._maps = maps
-        self._lock = threading.Lock()
-        self._lanes: dict[str, dict[int, Lane]] = {}
-        self._count = 0
         self._writers: weakref.WeakSet[RunWriter] = weakref.WeakSet()
         self._closed = False
+        self._begin(writer_id or new_id())
+        _logs.add(self)
+
+    def _begin(self, writer_id: str) -> None:
+        self.writer_id = writer_id
+        # Two logs may be given one id by mistake; two writers of one file would be a disaster.
+        self._unique_id = f"{writer_id}-{os.urandom(3).hex()}"
+        self._lanes = Lanes(self._make_lane, self._release_thread)
         self._reader = Reader(self.folder)
         self._background = BackgroundCompaction()
-        _logs.add(self)
 
     # Writing
 
@@ -95,53 +101,44 @@ class MetricLog:
     @contextmanager
     def lane(self, experiment_id: str) -> Iterator[Lane]:
         """Hold the lane of this thread in an experiment."""
-        lane = self._lanes.get(experiment_id, {}).get(get_ident()) or self._new_lane(experiment_id)
-        if not lane.lock.acquire(blocking=lane.holder != get_ident()):
-            # A signal handler, or a finalizer, logs in the middle of this thread's own append.
-            lane = self._new_lane(experiment_id)
-            lane.lock.acquire()
-        lane.holder = get_ident()
-        try:
-            with storage_errors("Logging a metric", lane.options.folder):
-                yield lane
-        finally:
-            lane.holder = 0
-            lane.lock.release()
+        with self._lanes.hold(experiment_id) as lane:
+            before = lane.finished
+            yield lane
+            finished = lane.finished != before
+        if finished:
+            self.compact_when_due(experiment_id)
 
-    def _new_lane(self, experiment_id: str) -> Lane:
-        with self._lock:
-            if self._closed:
-                raise StorageError(
-                    f"The metric log {self.folder} is closed.",
-                    suggestions=["Log before closing the tracker, or open a new one."],
-                )
-            options = LaneOptions(
-                folder=self._folder_of(experiment_id),
-                writer_id=self.writer_id,
-                durability=self.durability,
-                buffer_size=self._buffer_size,
-                capacity=max(self._buffer_size, LEAST_SLOTS),
-                maps=self._maps,
+    def _make_lane(self, experiment_id: str, number: int) -> Lane:
+        if self._closed:
+            raise StorageError(
+                f"The metric log {self.folder} is closed.",
+                suggestions=["Log before closing the tracker, or open a new one."],
             )
-            lane = Lane(self._count, options)
-            self._count += 1
-            lanes = self._lanes.setdefault(experiment_id, {})
-            replaced = lanes.get(get_ident())
-            if replaced is not None:
-                lanes[-self._count] = replaced
-            lanes[get_ident()] = lane
-            return lane
+        options = LaneOptions(
+            folder=self._folder_of(experiment_id),
+            writer_id=self._unique_id,
+            durability=self.durability,
+            buffer_size=self._buffer_size,
+            capacity=max(self._buffer_size, LEAST_SLOTS),
+            maps=self._may_map(),
+        )
+        return Lane(number, options)
 
-    def _all_lanes(self, experiment_id: str | None = None) -> list[Lane]:
-        with self._lock:
-            chosen = [experiment_id] if experiment_id is not None else list(self._lanes)
-            return [lane for name in chosen for lane in self._lanes.get(name, {}).values()]
+    def _may_map(self) -> bool:
+        if self._maps is None:
+            self._maps = _fs.file_system_type(self.folder) in _MAPPED
+        return self._maps
+
+    def _release_thread(self, thread: int) -> None:
+        for writer in list(self._writers):
+            writer.release(thread)
 
     def forget(self, experiment_id: str, run_id: str) -> None:
         """Drop what was kept for the speed of a run that ended."""
-        for lane in self._all_lanes(experiment_id):
-            with lane.lock:
-                lane.forget(run_id)
+        for lane in self._lanes.all(experiment_id):
+            with lane.held() as mine:
+                if mine:
+                    lane.forget(run_id)
 
     def flush(self, experiment_id: str | None = None) -> None:
         """Make every point that was logged as durable as the log promises.
@@ -152,43 +149,39 @@ class MetricLog:
             StorageError: The disk refused. The points still survive the death of the process.
         """
         if self.durability == "disk":
-            for lane in self._all_lanes(experiment_id):
-                with lane.lock, storage_errors("Flushing metrics", lane.options.folder):
-                    lane.sync()
+            for lane in self._lanes.all(experiment_id):
+                with lane.held() as mine:
+                    if mine:
+                        with storage_errors("Flushing metrics", lane.options.folder):
+                            lane.sync()
 
     def close(self) -> None:
         """Seal the files of this log; reading remains possible.
 
         Raises:
-            StorageError: The disk refused; what was logged is there all the same.
+            StorageError: The disk refused; with durability ``disk`` points may not survive power
+                loss. They survive the process.
         """
-        with self._lock:
-            self._closed = True
-            lanes = [lane for by_thread in self._lanes.values() for lane in by_thread.values()]
-            self._lanes = {}
+        self._closed = True
         failed: StorageError | None = None
-        for lane in lanes:
+        for lane in self._lanes.clear():
             try:
-                with lane.lock, storage_errors("Closing the metric log", lane.options.folder):
-                    lane.seal()
+                with lane.held() as mine, storage_errors("Closing metrics", lane.options.folder):
+                    if mine:
+                        lane.seal()
             except StorageError as error:
                 failed = error
+        self._background.wait()
         if failed is not None:
             raise failed
 
     def _after_fork(self) -> None:
         """Start afresh in a child process: its parent owns the files."""
-        for by_thread in self._lanes.values():
-            for lane in by_thread.values():
-                lane.release()
+        for lane in self._lanes.abandon():
+            lane.release()
         for writer in self._writers:
             writer.reset()
-        self._lock = threading.Lock()
-        self._lanes = {}
-        self._count = 0
-        self.writer_id = new_id()
-        self._reader = Reader(self.folder)
-        self._background = BackgroundCompaction()
+        self._begin(new_id())
 
     # Reading
 
@@ -219,7 +212,8 @@ class MetricLog:
             StorageError: The files cannot be read.
         """
         with storage_errors("Reading metrics", self._folder_of(experiment_id)):
-            return self._reader.summary(experiment_id, run_id)
+            own = self._lanes.all(experiment_id)
+            return self._reader.summary(experiment_id, run_id, own)
 
     def keys(self, experiment_id: str, run_id: str) -> list[str]:
         """Return the metrics of a run, sorted."""
@@ -278,7 +272,7 @@ class MetricLog:
         return [entry.name for entry in _fs.list_dir(self.folder) if entry.is_dir()]
 
     def _own_segments(self, experiment_id: str) -> set[str]:
-        lanes = self._all_lanes(experiment_id)
+        lanes = self._lanes.all(experiment_id)
         return {lane.segment.path for lane in lanes if lane.segment is not None}
 
     def _folder_of(self, experiment_id: str) -> str:

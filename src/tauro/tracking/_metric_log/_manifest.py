@@ -44,6 +44,11 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     first_run: str
     last_run: str
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of both files."""
+        return self.points.name, self.summary.name
+
     def may_hold(self, run_id: str) -> bool:
         """Tell whether points of a run may be in it."""
         return self.first_run <= run_id <= self.last_run
@@ -57,12 +62,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         parts: All parts. A part on disk that is not here was never committed or is superseded.
         through: Of a lane, the last segment whose points are in the parts. Lanes of which no file
             is left are not kept.
+        superseded: Files that this commit made needless, which anybody may remove.
         version: Of this format.
     """
 
     number: int = 0
     parts: tuple[PartRecord, ...] = ()
     through: dict[str, int] = {}
+    superseded: tuple[str, ...] = ()
     version: int = VERSION
 
     def covers(self, lane: str, index: int) -> bool:

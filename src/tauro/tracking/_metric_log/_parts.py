@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tauro._internal import _fs
 from tauro._internal._ids import new_id
 from tauro.errors import CorruptDataError
-from tauro.tracking._metric_log._blocks import CheckedFile, is_intact, write_file
+from tauro.tracking._metric_log._blocks import CheckedFile, is_intact, stage
 from tauro.tracking._metric_log._manifest import FileRecord, PartRecord
 from tauro.tracking._metric_log._points import LaneKey, LaneSummary, Points, Summary
 from tauro.tracking._metric_log._rows import Rows
@@ -54,17 +56,44 @@ def _open(raw: CheckedFile) -> pq.ParquetFile:
     return pq.ParquetFile(pa.PythonFile(raw, "r"), read_dictionary=_NAMES)
 
 
-def write_part(folder: str, rows: Rows) -> PartRecord:
-    """Write points, at least one, as a part; no reader looks at it until a manifest names it."""
+@dataclass(frozen=True, slots=True)
+class StagedPart:
+    """A part whose files have temporary names, so that nobody takes it for a committed one.
+
+    Attributes:
+        record: What a manifest says of it.
+        paths: Where its files are, and the names they are to have.
+    """
+
+    record: PartRecord
+    paths: dict[str, str]
+
+    def publish(self) -> None:
+        """Give the files their names, just before a manifest is committed."""
+        for path, name in self.paths.items():
+            _fs.rename(path, os.path.join(os.path.dirname(path), name))
+
+    def discard(self) -> None:
+        """Remove the files, of whatever name."""
+        for path, name in self.paths.items():
+            _fs.discard(path)
+            _fs.discard(os.path.join(os.path.dirname(path), name))
+
+
+def stage_part(folder: str, rows: Rows) -> StagedPart:
+    """Write points, at least one, as a part."""
     name = new_id()
     rows = rows.sorted()
-    return PartRecord(
-        points=write_file(folder, f"part-{name}.parquet", _encoded(rows.to_arrow())),
-        summary=write_file(folder, f"summary-{name}.parquet", _encoded(rows.summaries())),
+    points_path, points = stage(folder, f"part-{name}.parquet", _encoded(rows.to_arrow()))
+    summary_path, summary = stage(folder, f"summary-{name}.parquet", _encoded(rows.summaries()))
+    record = PartRecord(
+        points=points,
+        summary=summary,
         rows=len(rows),
         first_run=rows.run.texts[rows.run.codes[0]],
         last_run=rows.run.texts[rows.run.codes[-1]],
     )
+    return StagedPart(record, {points_path: points.name, summary_path: summary.name})
 
 
 def _groups(file: pq.ParquetFile, run_id: str, key: str | None) -> list[int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from tauro.tracking._metric_log._cursor import RunCursor, RunFold, Stretch
 from tauro.tracking._metric_log._envelope import check_max_points, keep, thinned
 from tauro.tracking._metric_log._index import IndexCache
+from tauro.tracking._metric_log._lane import Lane
+from tauro.tracking._metric_log._own import own_summary
 from tauro.tracking._metric_log._points import History, Points, Summary, merge
 from tauro.tracking._metric_log._view import Views
 
@@ -71,8 +73,15 @@ class Reader:
         found = _by_key(stretches).get(key)
         return merge({}) if found is None else thinned(found, max_points)
 
-    def summary(self, experiment_id: str, run_id: str) -> dict[str, Summary]:
-        """Return what there is of each metric of a run."""
+    def summary(self, experiment_id: str, run_id: str, own: Collection[Lane]) -> dict[str, Summary]:
+        """Return what there is of each metric of a run; ``own`` are the lanes of this process."""
+        folder = os.path.join(self._folder, experiment_id)
+        if own:
+            quick = self._views.read(
+                folder, lambda view: own_summary(view, own, self._indexes, run_id)
+            )
+            if quick is not None:
+                return quick
         with self._lock:
             held = self._folds.get((experiment_id, run_id))
             if held is None:
@@ -83,7 +92,7 @@ class Reader:
             self._folds.move_to_end((experiment_id, run_id))
         lock, fold = held
         with lock:
-            return self._views.read(os.path.join(self._folder, experiment_id), fold.advance)
+            return self._views.read(folder, fold.advance)
 
     def follow(self, experiment_id: str, run_id: str) -> Follower:
         """Return what gives the new points of a run."""

@@ -13,18 +13,17 @@ from tauro.errors import CorruptDataError
 from tauro.tracking._metric_log._compact import (
     Compaction,
     Compactor,
+    commit,
     compaction_lock,
     put_aside,
 )
 from tauro.tracking._metric_log._manifest import (
     Manifest,
-    PartRecord,
-    commit_manifest,
     manifest_name,
     manifest_number,
     read_manifest,
 )
-from tauro.tracking._metric_log._parts import decode_rows, is_part_file, write_part
+from tauro.tracking._metric_log._parts import StagedPart, decode_rows, is_part_file, stage_part
 from tauro.tracking._metric_log._rows import Rows
 from tauro.tracking._metric_log._view import list_segments
 
@@ -58,32 +57,36 @@ def _repair_manifests(folder: str) -> None:
             read_manifest(folder, number)
         except CorruptDataError:
             if number == newest:
-                commit_manifest(folder, _rebuilt(folder, newest + 1))
+                _rebuild(folder, newest + 1)
             _fs.discard(os.path.join(folder, manifest_name(number)))
 
 
-def _rebuilt(folder: str, number: int) -> Manifest:
-    """Return a manifest of the parts on disk.
+def _rebuild(folder: str, number: int) -> None:
+    """Commit a manifest of the parts on disk.
 
     A part holds whole segments, so two parts that hold the same segment are an old one and the one
     it was merged into; the larger is taken.
     """
-    parts: list[PartRecord] = []
+    staged: list[StagedPart] = []
     held: set[Stretch] = set()
+    names = [entry.name for entry in _fs.list_dir(folder) if is_part_file(entry.name)]
     for rows in sorted(_readable_parts(folder), key=len, reverse=True):
         fresh = _without(rows, held)
         if len(fresh):
-            parts.append(write_part(folder, fresh))
+            staged.append(stage_part(folder, fresh))
             held |= _stretches(fresh)
+    present = {ref.lane for ref in list_segments(folder)[0]}
     through: dict[str, int] = {}
     for lane, index in held:
-        through[lane] = max(through.get(lane, -1), index)
-    present = {ref.lane for ref in list_segments(folder)[0]}
-    return Manifest(
+        if lane in present:
+            through[lane] = max(through.get(lane, -1), index)
+    new = Manifest(
         number=number,
-        parts=tuple(parts),
-        through={lane: index for lane, index in through.items() if lane in present},
+        parts=tuple(part.record for part in staged),
+        through=through,
+        superseded=tuple(names),
     )
+    commit(folder, new, staged)
 
 
 def _readable_parts(folder: str) -> list[Rows]:

@@ -22,6 +22,7 @@ from tauro.tracking._metric_log._format import (
     HEADER_SIZE,
     SLOT,
     SLOT_SIZE,
+    VOID_BODY,
     Header,
     Slots,
     encode_header,
@@ -50,7 +51,17 @@ class Segment(ABC):
         salt: Seed of the checksums.
     """
 
-    __slots__ = ("_fd", "buffer", "capacity", "header", "limit", "offset", "path", "salt")
+    __slots__ = (
+        "_capacity",
+        "_fd",
+        "_sync_failed",
+        "buffer",
+        "header",
+        "limit",
+        "offset",
+        "path",
+        "salt",
+    )
 
     buffer: mmap.mmap
 
@@ -58,26 +69,33 @@ class Segment(ABC):
         self.path = path
         self.header = header
         self.salt = header.salt
-        self.capacity = HEADER_SIZE + capacity * SLOT_SIZE
         self.offset = HEADER_SIZE
         self.limit = 0
+        self._capacity = HEADER_SIZE + capacity * SLOT_SIZE
         self._fd = -1
+        self._sync_failed = False
 
-    def _create(self, size: int, content: bytes, *, durable: bool = False) -> None:
-        """Make the file: locked, with its content and room for ``size`` bytes, then named."""
-        folder = os.path.dirname(self.path)
-        temporary = _fs.temporary_name(folder)
+    def create(self, size: int) -> None:
+        """Make the file, with room for ``size`` bytes where that is reserved.
+
+        Raises:
+            MapsUnsupportedError: This kind of segment cannot be where it should.
+            OSError: The disk refused; nothing is left behind.
+        """
+        self._make(min(size, self._capacity), encode_header(self.header), durable=False)
+
+    def _make(self, size: int, content: bytes, *, durable: bool) -> None:
+        """Make the file: locked and with its content, then named."""
+        temporary = _fs.temporary_name(os.path.dirname(self.path))
         self._fd = _fs.open_fd(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             if not _fs.try_lock_fd(self._fd, temporary):
-                raise OSError(errno.EBUSY, "the new segment is locked by another process")
+                raise OSError(errno.EBUSY, "another process has locked the new file", temporary)
             self._reserve(0, size)
             self._store(content, 0)
             if durable:
                 self.sync()
             _fs.rename(temporary, self.path)
-            if durable:
-                _fs.sync_dir(folder)
         except BaseException:
             self.close()
             _fs.discard(temporary)
@@ -94,11 +112,15 @@ class Segment(ABC):
 
     @abstractmethod
     def put(self, bodies: Sequence[bytes]) -> None:
-        """Append slots, of which there is room, in one piece: all their checksums come last."""
+        """Append slots, of which there is room; they get their checksums here.
+
+        Raises:
+            OSError: The disk refused; the first of the slots may have been appended.
+        """
 
     @abstractmethod
     def put_block(self, slots: Slots) -> None:
-        """Append an array of slots, of which there is room; it gets its checksums here."""
+        """Append an array of slots as :meth:`put` does."""
 
     @abstractmethod
     def grow(self) -> bool:
@@ -140,24 +162,31 @@ class Segment(ABC):
         After a failed fsync the kernel counts the lost pages as clean, so a second try on the same
         file would succeed without having written them. The slots go to a new file under the same
         name instead.
+
+        Raises:
+            OSError: The disk refused that too. The next call tries it again.
         """
-        try:
-            self.sync()
-        except OSError:
-            return self._rewritten()
-        return self
+        if not self._sync_failed:
+            try:
+                self.sync()
+            except OSError:
+                self._sync_failed = True
+        return self._rewritten() if self._sync_failed else self
 
     @abstractmethod
-    def _content(self) -> bytes:
-        """Return the header and the slots in use."""
+    def _content(self, start: int) -> bytes:
+        """Return what is in use from a place in the file on."""
+
+    def tail(self, first: int) -> bytes:
+        """Return the slots in use from ``first`` on."""
+        return self._content(HEADER_SIZE + first * SLOT_SIZE)
 
     def _rewritten(self) -> Segment:
         self.fence()
-        copy = object.__new__(type(self))
-        Segment.__init__(copy, self.path, self.header, 0)
-        copy.capacity, copy.offset = self.capacity, self.offset
+        copy = type(self)(self.path, self.header, 0)
+        copy.offset, copy._capacity = self.offset, self._capacity
         try:
-            copy._create(self._size(), self._content(), durable=True)
+            copy._make(self._size(), self._content(0), durable=True)
         except BaseException:
             self.unfence()
             raise
@@ -195,10 +224,6 @@ class MappedSegment(Segment):
 
     __slots__ = ("_top",)
 
-    def __init__(self, path: str, header: Header, capacity: int, first_size: int) -> None:
-        super().__init__(path, header, capacity)
-        self._create(min(first_size, self.capacity), encode_header(header))
-
     def _reserve(self, start: int, size: int) -> None:
         try:
             _fs.allocate(self._fd, size, self.path, start=start)
@@ -207,9 +232,12 @@ class MappedSegment(Segment):
             if error.errno in _NO_MAPS:
                 raise MapsUnsupportedError from error
             raise
-        self._unmap()
+        old = getattr(self, "buffer", None)
+        # In this order, a signal handler that logs meanwhile finds an open map.
         self.buffer = mapped
         self.limit = self._top = size - SLOT_SIZE
+        if old is not None:
+            old.close()
 
     def _unmap(self) -> None:
         if hasattr(self, "buffer"):
@@ -230,36 +258,51 @@ class MappedSegment(Segment):
     def _size(self) -> int:
         return len(self.buffer)
 
-    def _content(self) -> bytes:
-        return self.buffer[: self.offset]
+    def _content(self, start: int) -> bytes:
+        return self.buffer[start : self.offset]
 
     def room(self) -> int:
         return max(0, self._top - self.offset) // SLOT_SIZE
 
     def grow(self) -> bool:
         size = len(self.buffer)
-        if size >= self.capacity:
+        if size >= self._capacity:
             return False
-        self._reserve(size, min(2 * size, self.capacity))
+        self._reserve(size, min(2 * size, self._capacity))
         return True
 
     def put(self, bodies: Sequence[bytes]) -> None:
-        offset = self.offset
-        self.offset = offset + len(bodies) * SLOT_SIZE
-        for body in bodies:
-            pack_body_into(self.buffer, offset, body, zlib.crc32(body, self.salt))
-            offset += SLOT_SIZE
+        at = self.offset
+        self.offset = end = at + len(bodies) * SLOT_SIZE
+        try:
+            for body in bodies:
+                pack_body_into(self.buffer, at, body, zlib.crc32(body, self.salt))
+                at += SLOT_SIZE
+        except BaseException:  # a KeyboardInterrupt between two slots
+            self._void(at, end)
+            raise
 
     def put_block(self, slots: Slots) -> None:
-        offset = self.offset
-        self.offset = offset + len(slots) * SLOT_SIZE
         seal_slots(slots, self.salt)
-        target = np.frombuffer(self.buffer, SLOT, len(slots), offset)
         crc = slots["crc"].copy()
         slots["crc"] = 0
-        target[:] = slots
-        # A kill on the way leaves slots without a checksum, which readers know as unfinished.
-        target["crc"] = crc
+        at = self.offset
+        self.offset = end = at + len(slots) * SLOT_SIZE
+        target = np.frombuffer(self.buffer, SLOT, len(slots), at)
+        try:
+            target[:] = slots
+            # A kill on the way leaves slots without a checksum, which readers know as unfinished.
+            target["crc"] = crc
+        except BaseException:
+            self._void(at, end)
+            raise
+        finally:
+            del target  # a traceback that kept it would keep the map from being closed
+
+    def _void(self, start: int, end: int) -> None:
+        """Mark slots that will not be written, so that they do not look like lost ones."""
+        for at in range(start, end, SLOT_SIZE):
+            pack_body_into(self.buffer, at, VOID_BODY, zlib.crc32(VOID_BODY, self.salt))
 
     def sync(self) -> None:
         _fs.flush_map(self.buffer, self.path)
@@ -269,10 +312,6 @@ class WrittenSegment(Segment):
     """One write a record, for file systems where maps misbehave."""
 
     __slots__ = ()
-
-    def __init__(self, path: str, header: Header, capacity: int) -> None:
-        super().__init__(path, header, capacity)
-        self._create(HEADER_SIZE, encode_header(header))
 
     def _reserve(self, start: int, size: int) -> None:
         """Nothing: every write asks for its own blocks."""
@@ -292,27 +331,36 @@ class WrittenSegment(Segment):
     def _size(self) -> int:
         return self.offset
 
-    def _content(self) -> bytes:
-        return _fs.read_at(self._fd, self.offset, 0, self.path)
+    def _content(self, start: int) -> bytes:
+        return _fs.read_at(self._fd, self.offset - start, start, self.path)
 
     def _store(self, data: bytes, offset: int) -> None:
         _fs.write_at(self._fd, data, offset, self.path)
 
     def room(self) -> int:
-        return (self.capacity - SLOT_SIZE - self.offset) // SLOT_SIZE
+        return (self._capacity - SLOT_SIZE - self.offset) // SLOT_SIZE
 
     def grow(self) -> bool:
         return False
 
     def put(self, bodies: Sequence[bytes]) -> None:
-        data = b"".join(body + zlib.crc32(body, self.salt).to_bytes(4, "little") for body in bodies)
-        self._store(data, self.offset)
-        self.offset += len(data)
+        self._append(
+            b"".join(body + zlib.crc32(body, self.salt).to_bytes(4, "little") for body in bodies)
+        )
 
     def put_block(self, slots: Slots) -> None:
         seal_slots(slots, self.salt)
-        self._store(slots.tobytes(), self.offset)
-        self.offset += len(slots) * SLOT_SIZE
+        self._append(slots.tobytes())
+
+    def _append(self, data: bytes) -> None:
+        try:
+            self._store(data, self.offset)
+        except OSError:
+            # Readers may have seen the slots that did arrive, so their places are taken.
+            size = os.fstat(self._fd).st_size
+            self.offset = max(self.offset, size - (size - HEADER_SIZE) % SLOT_SIZE)
+            raise
+        self.offset += len(data)
 
     def sync(self) -> None:
         _fs.sync_fd(self._fd, self.path)

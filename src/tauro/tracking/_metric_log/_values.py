@@ -27,6 +27,8 @@ def refuse(what: str, got: Any, expected: str, *hints: str) -> TrackingValidatio
 
 def as_value(key: str, value: Any) -> float:
     """Return a metric's value as a float: of an int, a numpy scalar, a zero-dimensional array."""
+    if isinstance(value, float):
+        return float(value)
     what = f"The value of metric {key!r}"
     number = value.item() if getattr(value, "ndim", None) == 0 else value
     if isinstance(number, bool) or not isinstance(number, (int, float)):

@@ -90,7 +90,7 @@ def _named(folder: str) -> set[str]:
 
 
 def _segment(ref: SegmentRef, successor: SegmentRef | None) -> Iterator[Finding]:
-    left = is_left(ref.path, sealed=False)
+    left = is_left(ref.path)
     whole = read_whole(ref)
     for copy in whole.broken_headers:
         yield Finding(ref.path, f"copy {copy + 1} of 2 of the header is damaged")

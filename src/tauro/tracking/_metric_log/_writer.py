@@ -73,7 +73,9 @@ class RunWriter:
             value = as_value(key, value)
         if timestamp_ns is None:
             timestamp_ns = now_ns()
-        if metadata is None and type(step) is int:
+        if type(step) is not int:
+            step = as_integer(f"The step of metric {key!r}", step)
+        if metadata is None:
             try:
                 segment, table = self._tables[get_ident()]
                 series = table[key]
@@ -144,6 +146,10 @@ class RunWriter:
         """Forget what was kept for speed. Points logged later are accepted and kept."""
         self._tables.clear()
         self._log.forget(self.experiment_id, self.run_id)
+
+    def release(self, thread: int) -> None:
+        """Forget a thread that no longer owns its lane."""
+        self._tables.pop(thread, None)
 
     def reset(self) -> None:
         """Forget the segments of the parent process, after a fork."""
