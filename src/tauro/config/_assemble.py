@@ -23,6 +23,7 @@ from tauro.config._sections import (
     load_file,
     load_tree,
     merge_layers,
+    warn_of_mirror,
     warn_of_near_misses,
 )
 from tauro.config._source import Entry, Map, Mark, Problems, SourceFile, from_plain
@@ -103,6 +104,8 @@ def assemble(
     made = Assembled(env=env, root=root, trees=resolved)
     _read_records(made, problems)
     warn_of_near_misses(resolved["global_settings"], warnings)
+    warn_of_mirror(resolved["global_settings"], warnings)
+    warn_of_mirror(resolved["ml_info"], warnings)
     check_references(made.pipelines, made.nodes, resolved, problems)
     if problems.found:
         raise ConfigError.from_problems(problems.in_order(), what=f"the configuration of {env!r}")
@@ -133,7 +136,7 @@ def _read_records(made: Assembled, problems: Problems) -> None:
     for name, level in (("global_settings", "global"), ("ml_info", "ml_info")):
         entry = trees[name].entries.get("mlops")
         nodes = [entry.node] if entry is not None else []
-        settings = read_nested(nodes, level, f"mlops of {name}", problems)
+        settings = read_nested(nodes, level, name.replace("global_", "the global "), problems)
         if name == "ml_info":
             made.ml_info = settings
         else:

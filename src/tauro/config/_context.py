@@ -165,7 +165,8 @@ class ContextLoader:
             name = canonical_env(env) if env is not None else BASE
             context = Context._from_layers(name, root, (Layer(name, given, {}),), ml_info)
         for warning in context.warnings:
-            _log.warning("%s", warning)
+            hints = " ".join(warning.suggestions)
+            _log.warning("%s: %s. %s", warning.location, warning.message, hints)
         return context
 
 

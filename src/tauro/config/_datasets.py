@@ -160,7 +160,11 @@ def _unique(
 ) -> tuple[ColumnSpec, ...]:
     names = [column.name for column in columns]
     for name in dict.fromkeys(n for n in names if names.count(n) > 1):
-        problems.add(f"the schema of {section.what} has the column {name!r} twice", node.mark)
+        problems.add(
+            f"the schema of {section.what} has the column {name!r} twice",
+            node.mark,
+            ["Remove one."],
+        )
     return tuple(columns)
 
 

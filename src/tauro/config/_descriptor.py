@@ -101,7 +101,7 @@ class AppConfigManager:
         self.descriptor_path = Path(_find_descriptor(os.fspath(descriptor_path)))
         self.root = self.descriptor_path.parent
         problems = Problems()
-        self._layers = _read(str(self.descriptor_path), problems)
+        self._layers, self._mark = _read(str(self.descriptor_path), problems)
         if problems.found:
             raise ConfigError.from_problems(problems.in_order(), what="the descriptor")
 
@@ -131,13 +131,12 @@ class AppConfigManager:
 
     def _unknown(self, env: str) -> None:
         names = self.list_environments()
-        mark = Mark(SourceFile(str(self.descriptor_path)))
         listed = ", ".join(names) or "none"
         hints = [
             *did_you_mean(env, [*names, *ALIASES]),
             f"Environments: {listed}; and sandbox_<name>.",
         ]
-        problem = make_problem(f"no environment {env!r} in the descriptor", mark, hints)
+        problem = make_problem(f"no environment {env!r} here", self._mark, hints)
         raise ConfigError.from_problems([problem], what="the descriptor")
 
 
@@ -156,13 +155,12 @@ def _find_descriptor(path: str) -> str:
     raise ConfigError.from_problems([make_problem(wanted, None, hints)], what="the descriptor")
 
 
-def _read(path: str, problems: Problems) -> dict[str, Layer]:
+def _read(path: str, problems: Problems) -> tuple[dict[str, Layer], Mark]:
+    """Return the layers, and where the environments are listed."""
     tree = read_tree(path, problems)
-    if tree is None:
-        return {}
-    resolved = Interpolator(os.environ, None, {}, problems).resolve(tree)
+    resolved = Interpolator(os.environ, None, {}, problems).resolve(tree) if tree else None
     if not isinstance(resolved, Map):
-        return {}
+        return {}, Mark(SourceFile(path))
     section = Section(resolved, "the descriptor", problems)
     folder = os.path.join(os.path.dirname(path), section.text("base_path") or ".")
     shared = section.text("ml_info_path")
@@ -176,16 +174,20 @@ def _read(path: str, problems: Problems) -> dict[str, Layer]:
         if isinstance(entry.node, Map):
             own = Section(entry.node, f"environment {name!r}", problems)
         else:
-            problems.add(f"environment {name!r} must be a mapping of paths", entry.node.mark)
+            hints = [f"Give it {PATH_KEYS[0]!r} and the others."]
+            problems.add(f"environment {name!r} must be a mapping of paths", entry.node.mark, hints)
         env = canonical_env(name)
         if env in layers:
-            problems.add(f"environment {name!r} is here twice, as {env!r} too", entry.mark)
+            hints = ["'development' is 'dev' and 'production' is 'prod'; merge the two."]
+            problems.add(f"the environment {name!r} is here twice", entry.mark, hints)
         if not _NAME.fullmatch(name):
-            problems.add(f"{name!r} is not a name for an environment", entry.mark)
+            hints = ["Use letters, digits, '-' and '_', a letter first."]
+            problems.add(f"{name!r} is not a name for an environment", entry.mark, hints)
         layers[env] = _layer(env, own, folder)
     if shared and BASE in layers:
         layers[BASE] = _with_ml_info(layers[BASE], shared, folder, resolved)
-    return layers
+    where = resolved.entries.get("env_config")
+    return layers, where.mark if where is not None else resolved.mark
 
 
 def _layer(env: str, section: Section, folder: str) -> Layer:

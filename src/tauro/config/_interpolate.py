@@ -56,10 +56,9 @@ class Interpolator:
         self._visited += 1
         if self._visited > _MOST_NODES:
             # Lists that refer to lists twice each double at every step.
-            self._problems.add(
-                f"more than {_MOST_NODES} values once references are followed", node.mark
-            )
-            return Scalar(node.mark, None)
+            message = f"more than {_MOST_NODES} values once references are followed"
+            self._problems.add(message, node.mark, ["Refer to less."])
+            return _failed(node)
         if isinstance(node, Map):
             return Map(node.mark, {k: self._entry(e) for k, e in node.entries.items()})
         if isinstance(node, Seq):
@@ -78,10 +77,10 @@ class Interpolator:
     def _scalar(self, node: Scalar) -> Node:
         parts = self._parts(str(node.value), node.mark)
         if parts is None:
-            return Scalar(node.mark, None, node.text)
+            return _failed(node)
         if len(parts) == 1 and isinstance(parts[0], _Reference):
             found = self._look_up(parts[0], node)
-            return found if found is not None else Scalar(node.mark, None, node.text)
+            return found if found is not None else _failed(node)
         written: list[str] = []
         via: list[str] = []
         for part in parts:
@@ -90,20 +89,19 @@ class Interpolator:
                 continue
             found = self._look_up(part, node)
             if found is None:
-                return Scalar(node.mark, None, node.text)
+                return _failed(node)
             if not isinstance(found, Scalar):
-                self._problems.add(
-                    f"${{{part.name}}} is not a text and cannot stand within one", node.mark
-                )
-                return Scalar(node.mark, None, node.text)
+                message = f"${{{part.name}}} is not a text and cannot stand within one"
+                hints = ["Refer to one of its values, or let the reference stand alone."]
+                self._problems.add(message, node.mark, hints)
+                return _failed(node)
             written.append("" if found.value is None else found.text)
             via += [found.via] if found.via else []
         text = "".join(written)
         if len(text) > _LONGEST:
-            self._problems.add(
-                "the text grows past 1 MB once its references are followed", node.mark
-            )
-            text = ""
+            message = "the text grows past 1 MB once its references are followed"
+            self._problems.add(message, node.mark, ["Refer to less."])
+            return _failed(node)
         return Scalar(node.mark, text, text, quoted=True, via=", ".join(dict.fromkeys(via)))
 
     def _parts(self, text: str, mark: Mark) -> list[str | _Reference] | None:
@@ -180,7 +178,8 @@ class Interpolator:
     def _too_deep(self, at: Scalar) -> bool:
         if len(self._open) < _DEEPEST:
             return False
-        self._problems.add(f"references follow each other more than {_DEEPEST} deep", at.mark)
+        message = f"references follow each other more than {_DEEPEST} deep"
+        self._problems.add(message, at.mark, ["Refer to the last of them."])
         return True
 
     def _setting(self, name: str) -> Node | None:
@@ -200,7 +199,8 @@ class Interpolator:
     def _follow(self, target: Node, name: str, at: Scalar) -> Node | None:
         if any(id(target) == opened for opened, _ in self._open):
             chain = " -> ".join([*(n for _, n in self._open if n), name])
-            self._problems.add(f"settings refer to each other in a circle: {chain}", at.mark)
+            hints = ["Give one of them a value of its own."]
+            self._problems.add(f"settings refer to each other in a circle: {chain}", at.mark, hints)
             return None
         if self._too_deep(at):
             return None
@@ -241,6 +241,11 @@ def _closing(text: str, start: int) -> int:
                 return position
         position += 1
     return -1
+
+
+def _failed(node: Node) -> Scalar:
+    """Return what stands for a reference that was reported, so that nothing else is said of it."""
+    return Scalar(node.mark, None, failed=True)
 
 
 def _typed(text: str, at: Scalar, via: str) -> Scalar:

@@ -16,15 +16,17 @@ from tauro.config._source import Entry, Map, Mark, Node, Problems, Scalar, Seq, 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9]\d{0,4000})(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _DEEPEST: Final = 100
+_CHECK: Final = "Check the quotes, commas and brackets here and just before."
 
 
 class _SyntaxError(Exception):
     """Where and why the text is no JSON."""
 
-    def __init__(self, message: str, position: int) -> None:
+    def __init__(self, message: str, position: int, hint: str) -> None:
         super().__init__(message)
         self.message = message
         self.position = position
+        self.hint = hint
 
 
 def parse_json(text: str, source: SourceFile, problems: Problems) -> Node | None:
@@ -33,7 +35,8 @@ def parse_json(text: str, source: SourceFile, problems: Problems) -> Node | None
     try:
         return reader.document()
     except _SyntaxError as failure:
-        problems.add(f"not valid JSON: {failure.message}", reader.mark(failure.position))
+        where = reader.mark(failure.position)
+        problems.add(f"not valid JSON: {failure.message}", where, [failure.hint])
         return None
 
 
@@ -67,8 +70,8 @@ class _Reader:
         found = _SPACE.match(self._text, position)
         return found.end() if found else position
 
-    def _fail(self, message: str, position: int) -> NoReturn:
-        raise _SyntaxError(message, min(position, max(0, len(self._text) - 1)))
+    def _fail(self, message: str, position: int, hint: str = _CHECK) -> NoReturn:
+        raise _SyntaxError(message, min(position, max(0, len(self._text) - 1)), hint)
 
     def _value(self, position: int, depth: int) -> tuple[Node, int]:
         if depth > _DEEPEST:
@@ -83,12 +86,18 @@ class _Reader:
             return Scalar(self.mark(position, end), text, text), end
         found = _LITERAL.match(self._text, position)
         if not found:
-            self._fail(f"expected a value, got {self._seen(position)}", position)
+            self._fail(
+                f"expected a value, got {self._seen(position)}", position, self._hint(position)
+            )
         text = found.group()
         return Scalar(self.mark(position, found.end()), json.loads(text), text), found.end()
 
     def _seen(self, position: int) -> str:
         return repr(self._text[position]) if position < len(self._text) else "the end of the file"
+
+    def _hint(self, position: int) -> str:
+        first = self._text[position : position + 1]
+        return "Write texts in double quotes." if first == "'" or first.isalpha() else _CHECK
 
     def _string(self, position: int) -> tuple[str, int]:
         try:
@@ -104,7 +113,8 @@ class _Reader:
             return result, position + 1
         while True:
             if not self._text.startswith('"', position):
-                self._fail(f"expected a key in double quotes, got {self._seen(position)}", position)
+                message = f"expected a key in double quotes, got {self._seen(position)}"
+                self._fail(message, position, self._hint(position))
             key, end = self._string(position)
             mark = self.mark(position, end)
             position = self._skip(end)
@@ -147,5 +157,5 @@ class _Reader:
             self._fail(f"expected ',' or '{closing}', got {self._seen(position)}", position)
         after = self._skip(position + 1)
         if self._text.startswith(closing, after):
-            self._fail(f"a comma before '{closing}'; JSON takes none", position)
+            self._fail(f"a comma before '{closing}'", position, "Remove the comma.")
         return after, False

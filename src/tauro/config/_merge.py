@@ -44,7 +44,9 @@ def drop_markers(node: Node, problems: Problems) -> Node:
     if marker is not None and not (
         isinstance(marker.node, Scalar) and isinstance(marker.node.value, bool)
     ):
-        problems.add(f"{REPLACE} must be true or false, got {kind_of(marker.node)}", marker.mark)
+        hints = ["Write true to replace what is below, or remove the key to merge with it."]
+        message = f"{REPLACE!r} must be true or false, got {kind_of(marker.node)}"
+        problems.add(message, marker.node.mark, hints)
     return Map(
         node.mark,
         {

@@ -114,7 +114,7 @@ class Level:
 EMPTY: Final = Level({})
 
 
-def read_level(node: Node | None, level: str, what: str, problems: Problems) -> Level:
+def read_level(node: Node | None, level: str, owner: str, problems: Problems) -> Level:
     """Return the settings of one level; a truth value alone stands for ``enabled``."""
     if node is None:
         return EMPTY
@@ -125,10 +125,10 @@ def read_level(node: Node | None, level: str, what: str, problems: Problems) -> 
             return EMPTY
     if not isinstance(node, Map):
         hints = ["Write a mapping of settings, or true or false alone."]
-        problems.add(f"{what} must be a mapping", node.mark, hints)
+        problems.add(f"mlops of {owner} must be a mapping", node.mark, hints)
         return EMPTY
-    section = Section(node, what, problems)
-    parts = {name: _part(section, name, what, problems) for name in _PARTS}
+    section = Section(node, f"mlops of {owner}", problems)
+    parts = {name: _part(section, name, owner, problems) for name in _PARTS}
     values: dict[str, tuple[Any, Origin]] = {}
     for dotted, take in _SCHEMA.items():
         head, _, key = dotted.rpartition(".")
@@ -146,15 +146,16 @@ def read_level(node: Node | None, level: str, what: str, problems: Problems) -> 
     return Level(values)
 
 
-def _part(section: Section, name: str, what: str, problems: Problems) -> Section | None:
+def _part(section: Section, name: str, owner: str, problems: Problems) -> Section | None:
+    what = f"mlops.{name} of {owner}"
     node = section.node_of(name)
     short = isinstance(node, Scalar) and isinstance(node.value, bool)
     if node is not None and short and f"{name}.enabled" in _SCHEMA:
         # "cache: true" is the short form of "cache: {enabled: true}".
         spelled_out = Map(node.mark, {"enabled": Entry("enabled", node.mark, node)})
-        return Section(spelled_out, f"{what}.{name}", problems)
+        return Section(spelled_out, what, problems)
     found = section.mapping(name)
-    return Section(found, f"{what}.{name}", problems) if found is not None else None
+    return Section(found, what, problems) if found is not None else None
 
 
 def _refuse_tokens(section: Section, problems: Problems) -> None:
@@ -170,11 +171,11 @@ def _origin(node: Map, key: str, level: str) -> Origin:
     return Origin(level, entry.node.mark.location, via)
 
 
-def read_nested(parts: Iterable[Node | None], level: str, what: str, problems: Problems) -> Level:
+def read_nested(parts: Iterable[Node | None], level: str, owner: str, problems: Problems) -> Level:
     """Return the settings of one level that is written in several places, weakest first."""
     values: dict[str, tuple[Any, Origin]] = {}
     for node in parts:
-        values.update(read_level(node, level, what, problems).values)
+        values.update(read_level(node, level, owner, problems).values)
     return Level(values)
 
 

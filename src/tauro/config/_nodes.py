@@ -119,7 +119,7 @@ def _ml_parts(
     nested = config.entries.get("mlops") if config is not None else None
     parts = [section.node_of("ml"), nested.node if nested is not None else None]
     parts.append(section.node_of("mlops"))
-    settings = read_nested(parts, level, f"mlops of {what}", problems)
+    settings = read_nested(parts, level, what, problems)
     free = to_plain(config) if config is not None else {}
     return {key: value for key, value in free.items() if key != "mlops"}, settings
 

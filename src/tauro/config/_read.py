@@ -9,6 +9,8 @@ from tauro.config._source import Map, Mark, Problems, Scalar, SourceFile, kind_o
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 _LARGEST: Final = 32 << 20
+_MAPPING: Final = "Write 'key: value' lines."
+_PATH: Final = "Check the path and who may read it."
 
 
 def find_file(path: str) -> str | None:
@@ -53,7 +55,7 @@ def read_tree(path: str, problems: Problems) -> Map | None:
         return None
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return Map(Mark(source))
-    problems.add(f"the file must hold a mapping, got {kind_of(node)}", node.mark)
+    problems.add(f"the file must hold a mapping, got {kind_of(node)}", node.mark, [_MAPPING])
     return None
 
 
@@ -61,12 +63,14 @@ def _decode(path: str, problems: Problems) -> str | None:
     mark = Mark(SourceFile(path, ""))
     try:
         if os.path.getsize(path) > _LARGEST:
-            problems.add(f"larger than {_LARGEST >> 20} MB: this is not a configuration", mark)
+            problems.add(
+                f"larger than {_LARGEST >> 20} MB: this is not a configuration", mark, [_PATH]
+            )
             return None
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        problems.add(f"cannot be read: {error.strerror or error}", mark)
+        problems.add(f"cannot be read: {error.strerror or error}", mark, [_PATH])
         return None
     try:
         return data.decode("utf-8-sig")

@@ -45,7 +45,7 @@ class Section:
             return None
         return entry.node
 
-    def _wrong(self, key: str, expected: str, node: Node, hints: list[str] | None = None) -> None:
+    def _wrong(self, key: str, expected: str, node: Node, hints: list[str]) -> None:
         entry = self.node.entries.get(key)
         spelled = entry.spelled if entry is not None else key
         self.problems.add(f"{spelled!r} must be {expected}, got {kind_of(node)}", node.mark, hints)
@@ -61,13 +61,15 @@ class Section:
         if text is None:
             self._wrong(key, "a text", node, _quote_hint(node))
         elif not text.strip():
-            self._wrong(key, "a text that is not empty", node)
+            self._wrong(key, "a text that is not empty", node, ["Write it, or remove the key."])
             return None
         return text
 
     def missing(self, key: str) -> None:
         """Note a key that must be there, for :meth:`close` to report."""
-        self._missing.append(key)
+        entry = self.node.entries.get(key)
+        if entry is None or not (isinstance(entry.node, Scalar) and entry.node.failed):
+            self._missing.append(key)
 
     def choice(
         self, key: str, choices: Iterable[str], aliases: Mapping[str, str] = {}
@@ -83,7 +85,7 @@ class Section:
             return found
         node = self.node_of(key)
         if node is not None:
-            hints = did_you_mean(text, [*allowed, *aliases])
+            hints = did_you_mean(text, [*allowed, *aliases]) or ["Choose one of them."]
             self._wrong(key, f"one of {', '.join(allowed)}", node, hints)
         return None
 
@@ -97,7 +99,7 @@ class Section:
             value = _WORDS.get(value.lower(), value)
         if isinstance(value, bool):
             return value
-        self._wrong(key, "true or false", node)
+        self._wrong(key, "true or false", node, ["Write true or false, without quotes."])
         return None
 
     def integer(self, key: str, *, minimum: int | None = None) -> int | None:
@@ -111,7 +113,8 @@ class Section:
         if isinstance(value, int) and (minimum is None or value >= minimum):
             return value
         at_least = f" of at least {minimum}" if minimum is not None else ""
-        self._wrong(key, f"a whole number{at_least}", node)
+        hints = [f"Write a number such as {max(minimum or 0, 3)}, without quotes."]
+        self._wrong(key, f"a whole number{at_least}", node, hints)
         return None
 
     def number(
@@ -130,7 +133,9 @@ class Section:
             [f"at least {minimum:g}"] * (minimum is not None)
             + [f"at most {maximum:g}"] * (maximum is not None)
         )
-        self._wrong(key, f"a number{' of ' + bounds if bounds else ''}", node)
+        fraction = "Write a fraction: 0.85 is 85 %."
+        hints = [fraction if maximum == 1 else "Write a number such as 2.5, without quotes."]
+        self._wrong(key, f"a number{' of ' + bounds if bounds else ''}", node, hints)
         return None
 
     def seconds(self, key: str) -> float | None:
@@ -159,7 +164,7 @@ class Section:
             if text is None or not isinstance(item, Scalar):
                 self._wrong(key, "a list of names", item, _quote_hint(item))
             elif not text.strip():
-                self._wrong(key, "a list of names that are not empty", item)
+                self._wrong(key, "a list of names that are not empty", item, ["Remove it."])
             else:
                 found.append((text, item))
         return tuple(found)
@@ -229,7 +234,7 @@ def _number(node: Node) -> int | float | None:
 def _quote_hint(node: Node) -> list[str]:
     if isinstance(node, Scalar) and node.value is not None:
         return [f'Put it in quotes: "{node.text}"']
-    return []
+    return ['Write it as a text: name, or "name".']
 
 
 def records(
@@ -244,9 +249,11 @@ def records(
         if isinstance(value, Scalar) and value.value is None:
             value = Map(entry.mark)
         if not isinstance(value, Map):
-            problems.add(f"{what} {name!r} must be a mapping, got {kind_of(value)}", value.mark)
+            hints = [f"Write '{name}:' and its keys indented below it."]
+            message = f"{what} {name!r} must be a mapping, got {kind_of(value)}"
+            problems.add(message, value.mark, hints)
         elif not name.strip():
-            problems.add(f"a {what} needs a name", entry.mark)
+            problems.add(f"a {what} needs a name", entry.mark, ["Write its name before the ':'."])
         else:
             found[name] = read(name, value, entry)
     return found

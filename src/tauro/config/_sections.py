@@ -62,9 +62,9 @@ def load_tree(
         return Map(Mark(SourceFile(found)))
     shown = SourceLocation(path).display_file
     if part.optional:
-        warnings.add(f"{shown} is not there; nothing is read from it", mark)
+        warnings.add(f"{shown} is not there; nothing is read from it", mark, [])
     else:
-        hints = [f"Write the file, or correct '{part.key}' in the descriptor."]
+        hints = ["Write the file, or correct the path."]
         problems.add(f"{shown} is not there", mark, hints)
         problems.unread.add(part.name)
     return Map(Mark(SourceFile(path)))
@@ -114,9 +114,20 @@ def _is_wrapper(entry: Entry) -> bool:
 
 
 def _node(node: Map, problems: Problems) -> Map:
-    return canonical_function(
-        _levels(_spellings.canonical(node, _spellings.NODE, problems), problems)
-    )
+    settled = _model_parts(_spellings.canonical(node, _spellings.NODE, problems))
+    return canonical_function(_levels(settled, problems))
+
+
+def _model_parts(node: Map) -> Map:
+    """Return a node with what its ``ml`` block says of the model in the node itself."""
+    block = node.entries.get("ml")
+    if block is None or not isinstance(block.node, Map):
+        return node
+    inner = dict(block.node.entries)
+    keys: tuple[str, ...] = ("hyperparams", "metrics")
+    moved = {key: inner.pop(key) for key in keys if key in inner}
+    ml = Entry(block.spelled, block.mark, Map(block.node.mark, inner))
+    return Map(node.mark, {**moved, **node.entries, "ml": ml})
 
 
 def _pipeline(node: Map, problems: Problems) -> Map:
@@ -193,6 +204,14 @@ def merge_layers(layers: list[Map]) -> Map:
     for layer in layers[1:]:
         merged = merge(merged, layer)
     return merged
+
+
+def warn_of_mirror(settings: Map, warnings: Problems) -> None:
+    """Warn that an ``mlflow`` block is read and nothing is mirrored yet."""
+    block = settings.entries.get("mlops")
+    entry = block.node.entries.get("mlflow") if block and isinstance(block.node, Map) else None
+    if entry is not None:
+        warnings.add("runs are not mirrored to MLflow by this version", entry.mark, [])
 
 
 def warn_of_near_misses(settings: Map, warnings: Problems) -> None:

@@ -67,6 +67,7 @@ class Scalar:
         value: What it means: the text, number, truth value or null.
         text: What is written, before its meaning was taken.
         quoted: Whether it was written in quotes, so that it stays a text.
+        failed: Whether it was reported already and nothing more is to be said of it.
         via: Where interpolation took it from ("environment variable X"); empty where it did not.
     """
 
@@ -75,6 +76,7 @@ class Scalar:
     text: str = ""
     quoted: bool = False
     via: str = ""
+    failed: bool = False
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ class Problems:
         self.unread: set[str] = set()
         self._seen: set[tuple[str, str]] = set()
 
-    def add(self, message: str, mark: Mark | None = None, hints: list[str] | None = None) -> None:
+    def add(self, message: str, mark: Mark | None, hints: list[str]) -> None:
         """Record a mistake; the same one at the same place is recorded once."""
         problem = make_problem(message, mark, hints)
         key = (str(problem.location), message)
@@ -129,27 +131,24 @@ class Problems:
 
     def in_order(self) -> list[ConfigProblem]:
         """Return the mistakes file by file, down each file."""
-        files = list(dict.fromkeys(p.location.file if p.location else "" for p in self.found))
-        return sorted(
-            self.found,
-            key=lambda p: (
-                (files.index(p.location.file), p.location.line, p.location.column)
-                if p.location
-                else (files.index(""), 0, 0)
-            ),
-        )
+
+        def place(problem: ConfigProblem) -> tuple[str, int, int]:
+            where = problem.location
+            return (where.file, where.line, where.column) if where is not None else ("", 0, 0)
+
+        return sorted(self.found, key=place)
 
 
-def make_problem(message: str, mark: Mark | None, hints: list[str] | None = None) -> ConfigProblem:
+def make_problem(message: str, mark: Mark | None, hints: list[str]) -> ConfigProblem:
     """Return a problem with its line, secrets masked."""
     if mark is None:
-        return ConfigProblem(message, suggestions=tuple(hints or ()))
+        return ConfigProblem(message, suggestions=tuple(hints))
     return ConfigProblem(
         message,
         mark.location,
         mask_line(mark.source.line(mark.line)) if mark.source.is_file else "",
         mark.width,
-        tuple(hints or ()),
+        tuple(hints),
     )
 
 
@@ -175,9 +174,8 @@ def from_plain(value: Any, name: str, problems: Problems) -> Node:
         return Seq(mark, [from_plain(v, f"{name}[{i}]", problems) for i, v in enumerate(value)])
     if value is None or isinstance(value, bool | int | float | str):
         return Scalar(mark, value, "" if value is None else str(value))
-    problems.add(
-        f"a {type(value).__name__} is not a setting; use text, numbers, lists, mappings", mark
-    )
+    hints = ["Use texts, numbers, lists and mappings."]
+    problems.add(f"a {type(value).__name__} is not a setting", mark, hints)
     return Scalar(mark, None)
 
 

@@ -90,7 +90,8 @@ def _dissolve(block: Entry, flat: Map, problems: Problems) -> Map:
     if isinstance(block.node, Scalar) and isinstance(block.node.value, str):
         return _with(flat, "default_experiment_name", block, problems)
     if not isinstance(block.node, Map):
-        problems.add("'experiment' must be a name or a mapping with a name", block.node.mark)
+        hints = ["Write 'experiment: {name: ...}'."]
+        problems.add("'experiment' must be a name or a mapping", block.node.mark, hints)
         return flat
     names = {"name": "default_experiment_name", "description": "description"}
     for key, entry in block.node.entries.items():

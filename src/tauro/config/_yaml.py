@@ -29,6 +29,16 @@ _WORDS: Final[dict[str, bool | float | None]] = {
 }
 _CORE: Final = "tag:yaml.org,2002:"
 _PLAIN_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"}
+_SYNTAX_HINTS: Final = {
+    "quote that opens": "Close it, or remove it.",
+    "mapping values are not allowed": (
+        "Put a text that holds ': ' in quotes, and check the indentation."
+    ),
+    "could not find expected ':'": "A key and its value are written as 'key: value'.",
+    "undefined alias": "A text that starts with '*' must be in quotes.",
+    "another document": "Remove the '---': a file holds one document.",
+}
+_FLATTER: Final = "Write it out flatter, with fewer aliases."
 _MOST_NODES: Final = 200_000
 _DEEPEST: Final = 100
 
@@ -47,31 +57,32 @@ def parse_yaml(text: str, source: SourceFile, problems: Problems) -> Node | None
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = error.problem or error.context or "does not parse"
-        where = Mark(source, mark.line, mark.column) if mark else Mark(source)
-        problems.add(f"not valid YAML: {what}", where, _syntax_hints(what, where))
+        problems.add(*_syntax_problem(error, source))
         return None
     except yaml.reader.ReaderError as error:
         problems.add(*_unreadable(error, text, source))
         return None
     except RecursionError:
-        problems.add("nested too deeply to be a configuration", Mark(source))
+        problems.add("nested too deeply to be a configuration", Mark(source), [_FLATTER])
         return None
     return _Converter(source, problems).convert(root, 0) if root is not None else None
 
 
-def _syntax_hints(what: str, mark: Mark) -> list[str]:
-    line = mark.source.line(mark.line)
+def _syntax_problem(error: yaml.MarkedYAMLError, source: SourceFile) -> tuple[str, Mark, list[str]]:
+    what = error.problem or error.context or "it does not parse"
+    place = error.problem_mark or error.context_mark
+    if "end of stream" in what and error.context and "quoted" in error.context:
+        # The parser noticed at the end of the file; the mistake is where the quote opens.
+        place, what = error.context_mark, "the quote that opens here is not closed"
+    mark = Mark(source, place.line, place.column) if place else Mark(source)
+    line = source.line(mark.line)
     if "\t" in line[: mark.column + 1]:
-        return ["Indent with spaces; YAML does not take tabs."]
-    if "mapping values are not allowed" in what:
-        return ["Put a text that holds ': ' in quotes, and check the indentation."]
-    if "could not find expected ':'" in what:
-        return ["A key and its value are written as 'key: value'."]
-    if "undefined alias" in what:
-        return ["A text that starts with '*' must be in quotes."]
-    return ["Check the quotes, brackets and indentation here and on the line before."]
+        return "not valid YAML: a tab in the indentation", mark, ["Indent with spaces."]
+    for part, hint in _SYNTAX_HINTS.items():
+        if part in what:
+            return f"not valid YAML: {what.removeprefix('but ')}", mark, [hint]
+    hint = "Check the quotes, brackets and indentation here and on the line before."
+    return f"not valid YAML: {what}", mark, [hint]
 
 
 def _unreadable(
@@ -101,6 +112,8 @@ class _Converter:
     def convert(self, node: yaml.Node, depth: int) -> Node:
         mark = self._mark(node)
         self._made += 1
+        if self._made > _MOST_NODES + 1:
+            return Scalar(mark, None, failed=True)
         if self._made > _MOST_NODES:
             # Aliases of aliases ("billion laughs") grow without bound in a few lines.
             return self._refuse(
@@ -158,7 +171,8 @@ class _Converter:
             if isinstance(converted, Map):
                 maps.append(converted)
             else:
-                self._problems.add("'<<' takes a mapping or a list of mappings", self._mark(node))
+                hints = ["Write '<<: *anchor' with the anchor of a mapping."]
+                self._problems.add("'<<' takes mappings only", self._mark(node), hints)
         return maps
 
     def _scalar(self, node: yaml.ScalarNode, mark: Mark) -> Scalar:
@@ -183,8 +197,8 @@ class _Converter:
         self._problems.add(f"the tag {name} is not allowed", mark, hints)
 
     def _refuse(self, message: str, mark: Mark) -> Scalar:
-        self._problems.add(message, mark)
-        return Scalar(mark, None)
+        self._problems.add(message, mark, [_FLATTER])
+        return Scalar(mark, None, failed=True)
 
     def _mark(self, node: yaml.Node) -> Mark:
         start, end = node.start_mark, node.end_mark
