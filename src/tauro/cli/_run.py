@@ -58,7 +58,7 @@ def command(
     if validate_only or dry_run:
         plan = (executor.validate if validate_only else executor.plan)(pipeline, options)
         view.step("Validating pipeline...")
-        view.plan(plan)
+        view.plan(plan, executor.detect(plan))
         return
     with view.shown():
         result = executor.run(pipeline, options, listeners=[view])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from tauro.cli._output import Output
-from tauro.pipeline import Node, NodeResult, NodeStatus, Plan
+from tauro.pipeline import Detection, Node, NodeResult, NodeStatus, Plan
 from tauro.project import RunListener, RunResult
 
 _WIDTH = 38
@@ -32,8 +32,13 @@ class RunView(RunListener):
         """Print a line for a step that is done."""
         self._output.line(f"✓ {text}")
 
-    def plan(self, plan: Plan) -> None:
-        """Print what would run, as a document with ``--json``."""
+    def plan(self, plan: Plan, found: Mapping[str, Detection]) -> None:
+        """Print what would run, as a document with ``--json``.
+
+        Args:
+            plan: What would run.
+            found: Which nodes are ML.
+        """
         rows = [
             {
                 "node": node.name,
@@ -41,7 +46,7 @@ class RunView(RunListener):
                 "reads": sorted(set(node.inputs.values())),
                 "writes": list(node.outputs),
                 "waits_for": sorted(plan.waits[node.name]),
-                "ml": plan.detect(node.name).is_ml,
+                "ml": found[node.name].is_ml,
             }
             for node in plan.nodes
         ]

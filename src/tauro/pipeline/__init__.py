@@ -1,10 +1,18 @@
 """Nodes, the plan of a run, the loop that runs it, and the detection of ML nodes."""
 
-from tauro.pipeline._binding import Available, Binding, Bound, SourceKind, bind_node
+from tauro.pipeline._binding import (
+    DATE_PARAMETERS,
+    Available,
+    Binding,
+    Bound,
+    SourceKind,
+    bind_node,
+)
 from tauro.pipeline._detection import ML_KEYS, Detection, detect_ml, ml_word
 from tauro.pipeline._graph import Graph, build_graph, select_nodes
 from tauro.pipeline._hints import ML_SERVICES, Service
 from tauro.pipeline._inline import InlineExecutor
+from tauro.pipeline._mlops_pipeline import MLOpsPipeline
 from tauro.pipeline._models import (
     Node,
     NodeResult,
@@ -25,9 +33,11 @@ from tauro.pipeline._plan import (
     raise_together,
 )
 from tauro.pipeline._scheduler import Listener, Scheduler
+from tauro.pipeline._stages import PipelineStage
 from tauro.pipeline._workspace import Datasets, Workspace, node_error, split_outputs
 
 __all__ = [
+    "DATE_PARAMETERS",
     "ML_KEYS",
     "ML_SERVICES",
     "Available",
@@ -38,11 +48,13 @@ __all__ = [
     "Graph",
     "InlineExecutor",
     "Listener",
+    "MLOpsPipeline",
     "Node",
     "NodeResult",
     "NodeReturn",
     "NodeStatus",
     "Pipeline",
+    "PipelineStage",
     "Plan",
     "RetryPolicy",
     "Scheduler",

@@ -9,7 +9,6 @@ from typing import Any
 from tauro._internal._close import did_you_mean
 from tauro.errors import PlanningError
 from tauro.pipeline._binding import Available, Binding, Bound, SourceKind, bind_node
-from tauro.pipeline._detection import Detection, detect_ml
 from tauro.pipeline._graph import Graph, build_graph, select_nodes
 from tauro.pipeline._models import Node, Pipeline, join_names
 
@@ -57,11 +56,6 @@ class Plan:
     def nodes(self) -> tuple[Node, ...]:
         """The nodes to run, in order."""
         return tuple(self.graph.nodes[name] for name in self.order)
-
-    def detect(self, name: str, enabled: bool | None = None) -> Detection:
-        """Return whether a node of the plan is ML."""
-        binding = self.bindings[name]
-        return detect_ml(binding.node, binding.services, enabled)
 
 
 def make_plan(

@@ -13,6 +13,7 @@ from tauro.catalog import Catalog
 from tauro.config import AppConfigManager, Context
 from tauro.errors import ConfigError, PlanningError
 from tauro.pipeline import (
+    Detection,
     Plan,
     Selection,
     Workspace,
@@ -22,6 +23,7 @@ from tauro.pipeline import (
     missing_nodes,
     narrow_plan,
 )
+from tauro.project._describe import PipelineSummary, draw, summarise
 from tauro.project._listeners import RunListener
 from tauro.project._node import NodeRunner
 from tauro.project._options import RunOptions, RunResult
@@ -122,6 +124,47 @@ class PipelineExecutor(BaseExecutor):
         )
         return session.run()
 
+    # Looking
+
+    def list_pipelines(self) -> list[PipelineSummary]:
+        """Return the pipelines of the project with their newest runs, in the order of the file.
+
+        No node's code is imported, so a node that is ML by its type hints alone does not show it.
+        """
+        newest = self.history().newest_runs()
+        return [
+            summarise(self.context, name, newest=newest.get(name), imports=False)
+            for name in self.context.pipelines
+        ]
+
+    def describe_pipeline(self, name: str) -> PipelineSummary:
+        """Return what a pipeline consists of and how its newest run ended.
+
+        Raises:
+            ConfigError: There is no such pipeline.
+            PlanningError: Its graph cannot be made.
+        """
+        self._import_path()
+        newest = self.history().list_runs(name, limit=1)
+        return summarise(self.context, name, newest=newest[0] if newest else None)
+
+    def detect(self, plan: Plan) -> dict[str, Detection]:
+        """Return which nodes of a plan are ML, and why."""
+        policy = MLPolicy(self.context, plan.pipeline.name)
+        return {name: policy.detect(binding) for name, binding in plan.bindings.items()}
+
+    def draw_pipeline(self, name: str, kind: str = "text") -> str:
+        """Return a drawing of a pipeline: ``text``, ``mermaid`` or ``svg``.
+
+        Raises:
+            ConfigError: There is no such pipeline.
+            PlanningError: Its graph cannot be made, or there is no such kind of drawing.
+        """
+        self._import_path()
+        return draw(self.context, name, kind)
+
+    # Inside
+
     def runner(self, name: str, options: RunOptions, run_id: str) -> NodeRunner:
         """Return what runs single nodes of a run that another process conducts."""
         return self._runner(self._plan(name, options, None), options, run_id, {})
@@ -182,9 +225,7 @@ class PipelineExecutor(BaseExecutor):
         return RunHistory(self.context.root)
 
     def _plan(self, name: str, options: RunOptions, resumed: RunRecord | None) -> Plan:
-        root = str(self.context.root)
-        if root not in sys.path:
-            sys.path.insert(0, root)
+        self._import_path()
         plan = make_plan(
             pipeline_of(self.context, name),
             datasets={**self.context.inputs, **self.context.outputs}.keys(),
@@ -204,6 +245,11 @@ class PipelineExecutor(BaseExecutor):
             plan = narrow_plan(plan, missing_nodes(plan, self.catalog().exists))
         MLPolicy(self.context, name).ml_nodes(plan)
         return plan
+
+    def _import_path(self) -> None:
+        root = str(self.context.root)
+        if root not in sys.path:
+            sys.path.insert(0, root)
 
     def _check_executor(self, plan: Plan, options: RunOptions) -> None:
         """Refuse what the chosen executor could not do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tauro.config import AppConfigManager, ContextLoader
 from tauro.project._executor import PipelineExecutor
+from tauro.project._records import RunHistory
 from tauro.types import StrPath
 
 
@@ -28,3 +29,15 @@ def open_project(
     paths = AppConfigManager(path).get_env_config(env)
     context = ContextLoader().load_from_paths(paths, env)
     return PipelineExecutor(context, store=store, tenant_id=tenant_id)
+
+
+def open_history(path: StrPath = ".") -> RunHistory:
+    """Return the records of a project's runs.
+
+    Args:
+        path: The descriptor, or the folder it lies in.
+
+    Raises:
+        ConfigError: There is no project.
+    """
+    return RunHistory(AppConfigManager(path).root)

@@ -11,6 +11,7 @@ from tauro.pipeline import (
     ML_SERVICES,
     Binding,
     Detection,
+    Node,
     Plan,
     Service,
     SourceKind,
@@ -68,6 +69,10 @@ class MLPolicy:
     def detect(self, binding: Binding) -> Detection:
         """Return whether a node is ML, and why."""
         return detect_ml(binding.node, binding.services, self.enabled(binding.node.name))
+
+    def detect_unbound(self, node: Node) -> Detection:
+        """Return whether a node is ML as far as can be told without its function."""
+        return detect_ml(node, enabled=self.enabled(node.name))
 
     def ml_nodes(self, plan: Plan) -> Mapping[str, MLNode]:
         """Return the nodes of a plan that are ML.

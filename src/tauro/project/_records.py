@@ -118,6 +118,21 @@ class RunRecord:
         done = (NodeStatus.SUCCEEDED, NodeStatus.REUSED)
         return frozenset(name for name, node in self.nodes.items() if node.status in done)
 
+    def summary(self) -> dict[str, Any]:
+        """Return the run in one row."""
+        done = sum(node.status is NodeStatus.SUCCEEDED for node in self.nodes.values())
+        return {
+            "run_id": self.run_id,
+            "pipeline": self.start.pipeline,
+            "env": self.start.env,
+            "status": self.status,
+            "started_at": self.start.started_at,
+            "duration": self.end.duration if self.end else None,
+            "nodes": f"{done}/{len(self.start.nodes)}",
+            "resumed_from": self.start.resumed_from,
+            "commit": self.start.commit[:8],
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values."""
         start: dict[str, Any] = msgspec.to_builtins(self.start)
@@ -183,6 +198,13 @@ class RunHistory:
             record = self.get_run(run_id)
             if not pipeline or record.start.pipeline == pipeline:
                 found.append(record)
+        return found
+
+    def newest_runs(self) -> dict[str, RunRecord]:
+        """Return the newest run of each pipeline."""
+        found: dict[str, RunRecord] = {}
+        for record in self.list_runs():
+            found.setdefault(record.start.pipeline, record)
         return found
 
     def get_run(self, run_id: str) -> RunRecord:

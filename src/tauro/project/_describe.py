@@ -1,0 +1,152 @@
+"""What a project's pipelines look like, for people."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from tauro._internal import _optional
+from tauro._internal._close import did_you_mean
+from tauro.config import Context
+from tauro.errors import PlanningError
+from tauro.pipeline import DATE_PARAMETERS, Available, Detection, Graph, bind_node, build_graph
+from tauro.project._policy import MLPolicy
+from tauro.project._records import RunRecord
+from tauro.project._translate import pipeline_of
+
+_DRAWERS: Mapping[str, str] = {
+    "text": "tauro.pipeline._draw:draw_text",
+    "mermaid": "tauro.pipeline._draw:draw_mermaid",
+    "svg": "tauro.pipeline._svg:draw_svg",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSummary:
+    """A node of a pipeline, for people.
+
+    Attributes:
+        name: Its name.
+        function: Its function's reference.
+        inputs: The datasets and nodes it reads.
+        outputs: The datasets it writes.
+        dependencies: The nodes it waits for.
+        tags: Its tags.
+        ml: Whether it is ML.
+        reason: Why.
+    """
+
+    name: str
+    function: str
+    inputs: list[str]
+    outputs: list[str]
+    dependencies: list[str]
+    tags: list[str]
+    ml: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSummary:
+    """A pipeline, for people.
+
+    Attributes:
+        name: Its name.
+        description: What it is for.
+        node_list: Its nodes, in an order in which they can run.
+        last_run: Id of the newest run, if it ever ran.
+        last_status: How that ended.
+        last_started_at: When it started.
+    """
+
+    name: str
+    description: str
+    node_list: tuple[NodeSummary, ...]
+    last_run: str = ""
+    last_status: str = ""
+    last_started_at: datetime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as plain values, with the number of nodes and of ML nodes."""
+        found = asdict(self)
+        found["nodes"] = len(self.node_list)
+        found["ml_nodes"] = sum(node.ml for node in self.node_list)
+        return found
+
+
+def summarise(
+    context: Context, name: str, *, newest: RunRecord | None, imports: bool = True
+) -> PipelineSummary:
+    """Return a pipeline, for people.
+
+    Args:
+        context: The project.
+        name: The pipeline.
+        newest: Its newest run.
+        imports: Whether its functions are imported, to see which are ML by their type hints.
+    """
+    graph = _graph_of(context, name)
+    found = _detections(context, name, graph, imports=imports)
+    nodes = tuple(
+        NodeSummary(
+            name=node.name,
+            function=node.function_name,
+            inputs=list(dict.fromkeys(node.inputs.values())),
+            outputs=list(node.outputs),
+            dependencies=sorted(graph.upstream[node.name]),
+            tags=sorted(node.tags),
+            ml=found[node.name].is_ml,
+            reason=found[node.name].reason,
+        )
+        for node in graph.nodes.values()
+    )
+    return PipelineSummary(
+        name=name,
+        description=context.pipelines[name].description,
+        node_list=nodes,
+        last_run=newest.run_id if newest else "",
+        last_status=newest.status if newest else "",
+        last_started_at=newest.start.started_at if newest else None,
+    )
+
+
+def draw(context: Context, name: str, kind: str) -> str:
+    """Return a drawing of a pipeline.
+
+    Raises:
+        PlanningError: There is no drawing of this kind.
+    """
+    if kind not in _DRAWERS:
+        raise PlanningError(
+            f"A graph cannot be drawn as {kind!r}.",
+            suggestions=did_you_mean(kind, _DRAWERS) or [f"Kinds: {', '.join(_DRAWERS)}."],
+        )
+    graph = _graph_of(context, name)
+    found = _detections(context, name, graph, imports=True)
+    ml_nodes = [node for node, detection in found.items() if detection.is_ml]
+    drawing = _optional.load("tauro.pipeline._draw:drawing_of")(graph, ml_nodes)
+    text: str = _optional.load(_DRAWERS[kind])(drawing)
+    return text
+
+
+def _graph_of(context: Context, name: str) -> Graph:
+    return build_graph(pipeline_of(context, name), {**context.inputs, **context.outputs})
+
+
+def _detections(
+    context: Context, name: str, graph: Graph, *, imports: bool
+) -> dict[str, Detection]:
+    policy = MLPolicy(context, name)
+    datasets = {**context.inputs, **context.outputs, **graph.producers}
+    available = Available(datasets=datasets, nodes=graph.nodes, dates=DATE_PARAMETERS)
+    found: dict[str, Detection] = {}
+    for node in graph.nodes.values():
+        found[node.name] = policy.detect_unbound(node)
+        if imports:
+            # A node that cannot be bound can be shown all the same: validating says what is wrong.
+            with contextlib.suppress(PlanningError):
+                found[node.name] = policy.detect(bind_node(node, available))
+    return found
