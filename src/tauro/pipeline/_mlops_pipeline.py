@@ -61,7 +61,8 @@ class MLOpsPipeline:
         executor: RunsPipelines | None = None,
         env: str = "base",
     ) -> None:
-        if not isinstance(pipeline_id, str) or not pipeline_id.strip():
+        given: object = pipeline_id
+        if not isinstance(given, str) or not given.strip():
             raise ValidationError(f"pipeline_id must be a text, got {pipeline_id!r}.")
         self.pipeline_id = pipeline_id
         self.tenant_id = tenant_id
@@ -69,7 +70,7 @@ class MLOpsPipeline:
         self._env = env
         self._work: dict[PipelineStage, Work] = {}
         self._asked: tuple[PipelineStage, ...] = ()
-        self._results: dict[PipelineStage, dict[str, Any]] = {}
+        self._results: dict[str, dict[str, Any]] = {}
         self._progress = _Progress()
         for stage, work in (stages or {}).items():
             self.bind(stage, work)
@@ -80,7 +81,7 @@ class MLOpsPipeline:
         Raises:
             ValidationError: The work is neither callable nor a name.
         """
-        if not callable(work) and not (isinstance(work, str) and work):
+        if not callable(work) and (not work or not isinstance(work, str)):
             raise ValidationError(
                 f"Stage {str(stage)!r} cannot be bound to {work!r}.",
                 suggestions=["Give a callable, or the name of a pipeline of the project."],
@@ -96,7 +97,7 @@ class MLOpsPipeline:
 
     def run_pipeline(
         self, stages: Iterable[str] | None = None, *, raise_on_failure: bool = False
-    ) -> dict[PipelineStage, dict[str, Any]]:
+    ) -> dict[str, dict[str, Any]]:
         """Run stages one after the other; the first that fails stops the rest.
 
         Args:
@@ -123,7 +124,7 @@ class MLOpsPipeline:
         self._run(raise_on_failure, only=chosen)
         return dict(self._results[chosen])
 
-    def resume(self, *, raise_on_failure: bool = False) -> dict[PipelineStage, dict[str, Any]]:
+    def resume(self, *, raise_on_failure: bool = False) -> dict[str, dict[str, Any]]:
         """Go on with the stage that failed; those that completed are not run again.
 
         Raises:
@@ -155,7 +156,7 @@ class MLOpsPipeline:
 
     def _run(
         self, raise_on_failure: bool, only: PipelineStage | None = None
-    ) -> dict[PipelineStage, dict[str, Any]]:
+    ) -> dict[str, dict[str, Any]]:
         done = {s for s, r in self._results.items() if r["status"] == "completed"}
         todo = [only] if only is not None else [s for s in self._asked if s not in done]
         about = {"pipeline": self.pipeline_id, "tenant_id": self.tenant_id}
@@ -219,7 +220,7 @@ class MLOpsPipeline:
         node = Node(
             name=stage.value,
             function=work,
-            dependencies=tuple(each.value for each in self._results),
+            dependencies=tuple(str(each) for each in self._results),
         )
         about = {"pipeline": self.pipeline_id, "node": stage.value}
         return get_observers().perform(
@@ -274,7 +275,7 @@ class _Progress:
 class _Listener:
     """Keeps what becomes of the stages while they run."""
 
-    results: dict[PipelineStage, dict[str, Any]]
+    results: dict[str, dict[str, Any]]
     progress: _Progress
 
     def node_started(self, node: Node, position: int, total: int, attempt: int) -> None:

@@ -65,7 +65,8 @@ class PipelineStage(str, metaclass=_StageType):
 
     def __new__(cls, value: str) -> Self:
         """Return the member of this text, or a stage of this text that is no member."""
-        if not isinstance(value, str) or not value.strip():
+        given: object = value
+        if not isinstance(given, str) or not given.strip():
             raise ValidationError(
                 f"A stage is a text, got {value!r}.",
                 suggestions=["Give a PipelineStage, or the text of a stage of your own."],

@@ -29,7 +29,7 @@ def test_the_documented_call_without_bindings_says_how_to_bind() -> None:
         **dict.fromkeys(map(str, ALL[1:]), "skipped"),
     }
     assert "pipeline.bind('data_collection'" in results[PipelineStage.DATA_COLLECTION]["error"]
-    assert results["training"]["error"] == "the run stopped at 'data_collection'"  # type: ignore[index]
+    assert results["training"]["error"] == "the run stopped at 'data_collection'"
     status = pipeline.get_pipeline_status()
     assert status["pipeline_id"] == "ticket_classifier_pipeline"
     assert status["tenant_id"] == "tenant_123"
