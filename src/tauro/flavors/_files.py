@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from tauro.errors import FlavorError
 from tauro.flavors._folder import ModelFolder
-from tauro.flavors._protocol import Flavor, Predictor, Saved, SaveOptions
+from tauro.flavors._protocol import Flavor, Predictor, Saved, SaveOptions, cannot_predict
 from tauro.flavors._trust import Trust
 
 
@@ -33,19 +33,21 @@ class FilesFlavor(Flavor):
 
     def load(self, source: ModelFolder, data: Mapping[str, Any], trust: Trust) -> Predictor:
         """Return the folder."""
-        del data, trust
-        return Predictor(source.path, _refuse)
+        del trust
+        return self.wrap(source.path, data)
+
+    def wrap(self, model: Any, data: Mapping[str, Any]) -> Predictor:
+        """Return something that says why it cannot predict."""
+        del data
+        return Predictor(
+            model,
+            cannot_predict(
+                "This model is kept as plain files of a format that Tauro does not load, so it "
+                "cannot predict."
+            ),
+        )
 
     def adopt(self, source: ModelFolder, names: list[str]) -> dict[str, Any] | None:
         """Take anything."""
         del source, names
         return {}
-
-
-def _refuse(data: Any) -> NoReturn:
-    del data
-    raise FlavorError(
-        "This model is kept as plain files of a format that Tauro does not load, so it cannot "
-        "predict.",
-        suggestions=["Use .native, the folder with its files, or register it with its framework."],
-    )

@@ -11,10 +11,10 @@ from tauro.flavors._environment import warn_of_differences
 from tauro.flavors._examples import decode_example
 from tauro.flavors._folder import ModelFolder
 from tauro.flavors._models import SPEC_FILE, ModelSpec, decode_spec
+from tauro.flavors._prepare import prepare
 from tauro.flavors._protocol import Predictor
 from tauro.flavors._registry import FLAVORS, get_flavor, normal_name
 from tauro.flavors._signature import ModelSignature
-from tauro.flavors._tables import as_table, is_frame, to_array
 from tauro.flavors._trust import Trust
 from tauro.types import StrPath
 
@@ -78,18 +78,7 @@ class LoadedModel:
         Raises:
             SignatureMismatchError: The data does not fit the signature.
         """
-        signature = self.signature
-        if signature is not None and signature.inputs:
-            signature.validate(data)
-            if not signature.is_tensor:
-                frame = signature.to_frame(data)
-                return to_array(frame) if self._predictor.form == "array" else frame
-        table = as_table(data)
-        if isinstance(table, Mapping) and self._predictor.form == "tensors":
-            return table
-        if self._predictor.form == "frame" and is_frame(table):
-            return table
-        return to_array(table)
+        return prepare(data, self.signature, self._predictor.form)
 
 
 def load_model(

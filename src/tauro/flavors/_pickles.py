@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import pickle
@@ -112,3 +113,29 @@ def is_own_module(name: str) -> bool:
     file = (spec.origin if spec is not None else None) or getattr(module, "__file__", None) or ""
     paths = {sysconfig.get_path(kind) for kind in ("purelib", "platlib", "stdlib")}
     return not any(path and file.startswith(path) for path in paths)
+
+
+def import_type(name: str) -> Any:
+    """Return the class or function of a dotted name that was trusted.
+
+    Raises:
+        FlavorError: It is not here.
+    """
+    module, _, attribute = name.rpartition(".")
+    while module:
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError:
+            module, _, outer = module.rpartition(".")
+            attribute = f"{outer}.{attribute}"
+            continue
+        for part in attribute.split("."):
+            found = getattr(found, part, None)
+        if found is not None:
+            return found
+        break
+    raise FlavorError(
+        f"The model needs {name!r}, which is not here.",
+        context={"type": name},
+        suggestions=["Make the module that defines it importable."],
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
+from tauro.errors import FlavorError
 from tauro.flavors._folder import ModelFolder
+from tauro.flavors._signature import ModelSignature
 from tauro.flavors._trust import Trust
 
 InputForm = Literal["frame", "array", "tensors"]
@@ -45,6 +47,32 @@ class Predictor:
     predict: Callable[[Any], Any]
     predict_proba: Callable[[Any], Any] | None = None
     form: InputForm = "frame"
+
+
+def known_class(model: Any, names: Sequence[str], framework: str) -> str:
+    """Return the name of the framework's own class that a model is, or derives from.
+
+    Raises:
+        FlavorError: It is none of them.
+    """
+    for base in type(model).__mro__:
+        if base.__name__ in names:
+            return base.__name__
+    raise FlavorError(
+        f"A {type(model).__qualname__} of {framework} is no model; expected one of "
+        f"{', '.join(names)}.",
+        context={"type": type(model).__qualname__},
+    )
+
+
+def cannot_predict(reason: str) -> Callable[[Any], NoReturn]:
+    """Return the ``predict`` of what cannot predict; it raises FlavorError with the reason."""
+
+    def refuse(data: Any) -> NoReturn:
+        del data
+        raise FlavorError(reason, suggestions=["Use .native, the framework's own object."])
+
+    return refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +132,20 @@ class Flavor(ABC):
             FlavorError: The files cannot be read.
             MissingExtraError: The framework is not installed.
         """
+
+    @abstractmethod
+    def wrap(self, model: Any, data: Mapping[str, Any]) -> Predictor:
+        """Return how a model in memory is called; it is not changed.
+
+        Args:
+            model: The model.
+            data: What :meth:`save` said of it.
+        """
+
+    def signature_of(self, model: Any) -> ModelSignature | None:
+        """Return the signature that a model carries itself, None where it carries none."""
+        del model
+        return None
 
     def adopt(self, source: ModelFolder, names: list[str]) -> dict[str, Any] | None:
         """Return the ``data`` for files that somebody else wrote, or None where they are not ours.

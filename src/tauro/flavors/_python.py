@@ -51,6 +51,11 @@ class PythonFlavor(Flavor):
             _use_code(source.file(str(data["code"])))
         read = from_joblib if name.endswith(".joblib") else from_pickle
         model = read(content, name)
+        return self.wrap(model, data)
+
+    def wrap(self, model: Any, data: Mapping[str, Any]) -> Predictor:
+        """Return the object's predict, or the callable itself."""
+        del data
         return Predictor(model, _callable_of(model), getattr(model, "predict_proba", None))
 
     def adopt(self, source: ModelFolder, names: list[str]) -> dict[str, Any] | None:

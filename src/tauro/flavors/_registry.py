@@ -12,6 +12,13 @@ from tauro.errors import FlavorError
 from tauro.flavors._protocol import Flavor
 
 FLAVORS: Final[dict[str, str]] = {
+    "xgboost": "tauro.flavors._xgboost:XGBoostFlavor",
+    "lightgbm": "tauro.flavors._lightgbm:LightGBMFlavor",
+    "catboost": "tauro.flavors._catboost:CatBoostFlavor",
+    "torch": "tauro.flavors._torch:TorchFlavor",
+    "keras": "tauro.flavors._keras:KerasFlavor",
+    "onnx": "tauro.flavors._onnx:OnnxFlavor",
+    "statsmodels": "tauro.flavors._statsmodels:StatsmodelsFlavor",
     "python": "tauro.flavors._python:PythonFlavor",
     "sklearn": "tauro.flavors._sklearn:SklearnFlavor",
     "files": "tauro.flavors._files:FilesFlavor",
@@ -21,6 +28,13 @@ FLAVORS: Final[dict[str, str]] = {
 # The first package of a model's class and of its bases, most specific first.
 _PACKAGES: Final[dict[str, str]] = {
     "sklearn": "sklearn",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "torch": "torch",
+    "keras": "keras",
+    "onnx": "onnx",
+    "statsmodels": "statsmodels",
 }
 _SYNONYMS: Final[dict[str, str]] = {
     "scikit-learn": "sklearn",

@@ -12,7 +12,8 @@ from tauro.flavors._examples import encode_example
 from tauro.flavors._folder import hash_files
 from tauro.flavors._infer import infer_signature
 from tauro.flavors._models import EXAMPLE_FILE, SPEC_FILE, ModelSpec, encode_spec
-from tauro.flavors._protocol import SaveOptions
+from tauro.flavors._prepare import prepare
+from tauro.flavors._protocol import Predictor, SaveOptions
 from tauro.flavors._registry import flavor_of, get_flavor
 from tauro.flavors._signature import ModelSignature
 from tauro.flavors._trust import dotted
@@ -59,8 +60,10 @@ def save_model(
     saved = chosen.save(model, target, SaveOptions(paths, input_example, options))
     if input_example is not None:
         (target / EXAMPLE_FILE).write_bytes(encode_example(input_example))
-        if signature is None or not signature.outputs:
-            signature = _infer(model, input_example, signature)
+    signature = signature or chosen.signature_of(model)
+    if input_example is not None and (signature is None or not signature.outputs):
+        predictor = chosen.wrap(model, saved.data)
+        signature = _infer(predictor, input_example, signature)
     spec = ModelSpec(
         flavor=chosen.name,
         framework=chosen.framework,
@@ -77,10 +80,7 @@ def save_model(
     return spec
 
 
-def _infer(model: Any, example: Any, given: ModelSignature | None) -> ModelSignature:
-    predict = getattr(model, "predict", None)
+def _infer(predictor: Predictor, example: Any, given: ModelSignature | None) -> ModelSignature:
     inputs = given if given is not None else infer_signature(example)
-    if not callable(predict):
-        return inputs
-    outputs = infer_signature(None, predict(example)).outputs
-    return ModelSignature(inputs.inputs, outputs)
+    outputs = predictor.predict(prepare(example, inputs, predictor.form))
+    return ModelSignature(inputs.inputs, infer_signature(None, outputs).outputs)

@@ -12,7 +12,7 @@ from tauro._internal._optional import load
 from tauro.errors import FlavorError
 from tauro.flavors._folder import ModelFolder
 from tauro.flavors._pickles import from_joblib, from_pickle, to_pickle
-from tauro.flavors._protocol import Flavor, Predictor, Saved, SaveOptions
+from tauro.flavors._protocol import Flavor, Predictor, Saved, SaveOptions, cannot_predict
 from tauro.flavors._trust import Trust
 
 # What scikit-learn's own estimators are made of and skops's list leaves to the caller (found by
@@ -82,7 +82,16 @@ class SklearnFlavor(Flavor):
             trust.require_pickle(f"{name!r} is a pickle")
             read = from_joblib if name.endswith(".joblib") else from_pickle
             model = read(source.read(name), name)
-        return predictor_of(model)
+        return self.wrap(model, data)
+
+    def wrap(self, model: Any, data: Mapping[str, Any]) -> Predictor:
+        """Return predict, or transform where that is what the estimator does."""
+        del data
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        predict = getattr(model, "predict", None) or getattr(model, "transform", None)
+        if predict is None:
+            predict = cannot_predict(f"A {kind} has neither predict nor transform.")
+        return Predictor(model, predict, getattr(model, "predict_proba", None))
 
     def adopt(self, source: ModelFolder, names: list[str]) -> dict[str, Any] | None:
         """Take a lone ``.skops``, pickle or joblib file."""
@@ -111,16 +120,3 @@ def _untrusted(skops: Any, data: bytes) -> list[str]:
     """Return the types in skops bytes that neither skops nor the list above trusts."""
     found: list[str] = skops.get_untrusted_types(data=data)
     return [name for name in found if not _TRUSTED.fullmatch(name)]
-
-
-def predictor_of(model: Any) -> Predictor:
-    """Return how an object with scikit-learn's interface is called."""
-    predict = getattr(model, "predict", None)
-    if predict is None:
-        predict = getattr(model, "transform", None)
-    if predict is None:
-        raise FlavorError(
-            f"A {type(model).__module__}.{type(model).__qualname__} has neither predict nor "
-            "transform.",
-        )
-    return Predictor(model, predict, getattr(model, "predict_proba", None))
