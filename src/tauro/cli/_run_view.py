@@ -87,7 +87,7 @@ class RunView(RunListener):
         """Print that a node is tried again."""
         self._running.remove(node.name)
         message = getattr(error, "message", str(error)).splitlines()[0]
-        tries = f"{attempt + 1} of {node.retry.retries + 1}"
+        tries = f"{attempt + 1} of {node.retry.max_attempts}"
         self._output.line(f"↻ {message}\n  Try {tries} of {node.name} in {duration_text(pause)}")
 
     def node_finished(self, result: NodeResult) -> None:

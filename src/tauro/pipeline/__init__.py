@@ -14,12 +14,12 @@ from tauro.pipeline._hints import ML_SERVICES, Service
 from tauro.pipeline._inline import InlineExecutor
 from tauro.pipeline._mlops_pipeline import MLOpsPipeline
 from tauro.pipeline._models import (
+    NO_RETRY,
     Node,
     NodeResult,
     NodeReturn,
     NodeStatus,
     Pipeline,
-    RetryPolicy,
 )
 from tauro.pipeline._plan import (
     Plan,
@@ -40,6 +40,7 @@ __all__ = [
     "DATE_PARAMETERS",
     "ML_KEYS",
     "ML_SERVICES",
+    "NO_RETRY",
     "Available",
     "Binding",
     "Bound",
@@ -56,7 +57,6 @@ __all__ = [
     "Pipeline",
     "PipelineStage",
     "Plan",
-    "RetryPolicy",
     "Scheduler",
     "Selection",
     "Service",

@@ -5,35 +5,18 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from tauro._internal._close import did_you_mean
 from tauro.errors import PlanningError
+from tauro.resilience import RetryConfig
 
 Function = str | Callable[..., Any]
 """A callable, or ``"module.attribute"`` that names one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often, and after what pause, a failed node is tried again.
-
-    Attributes:
-        retries: Tries after the first one.
-        delay: Seconds before the first retry.
-        backoff: Factor from one pause to the next.
-        max_delay: Seconds that no pause exceeds.
-    """
-
-    retries: int = 0
-    delay: float = 1.0
-    backoff: float = 2.0
-    max_delay: float = 60.0
-
-    def pause(self, attempt: int) -> float:
-        """Return the seconds to wait after the failure of ``attempt`` (1 is the first try)."""
-        # The exponent is bounded, so that a thousand retries do not overflow a float.
-        return min(self.delay * self.backoff ** min(attempt - 1, 64), self.max_delay)
+NO_RETRY: Final = RetryConfig(max_attempts=1, retry_on=(Exception,))
+"""A failure is final."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +34,7 @@ class Node:
         params: Values for parameters of the same name, and for one called ``params``.
         hyperparams: Parameters of a model: bound like ``params``, and as a whole to a parameter
             called ``hyperparams``.
-        retry: What happens after a failure.
+        retry: After which failures, how often and after what pauses it is tried again.
         timeout: Seconds after which a try is ended; None is no limit.
         tags: Labels by which nodes are selected.
         type: The kind the user gave, such as ``ml_training``.
@@ -69,7 +52,7 @@ class Node:
     dependencies: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     hyperparams: Mapping[str, Any] = field(default_factory=dict)
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryConfig = NO_RETRY
     timeout: float | None = None
     tags: frozenset[str] = frozenset()
     type: str = ""

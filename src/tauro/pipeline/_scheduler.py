@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -74,6 +74,7 @@ class Scheduler:
     _delayed: list[tuple[float, int, int]] = field(default_factory=list)
     _missing: dict[str, int] = field(default_factory=dict)
     _index: dict[str, int] = field(default_factory=dict)
+    _pauses: dict[str, Iterator[float]] = field(default_factory=dict)
     _stopping: bool = False
 
     def run(self) -> Mapping[str, NodeResult]:
@@ -159,9 +160,9 @@ class Scheduler:
                     self.terminate(started.node)
 
     def _failed(self, started: _Try, error: BaseException) -> None:
-        node, policy = started.node, started.node.retry
-        if started.attempt <= policy.retries and not self._stopping:
-            pause = policy.pause(started.attempt)
+        node = started.node
+        pause = self._next_pause(node, error)
+        if pause is not None:
             self.listener.node_retried(node, started.attempt, error, pause)
             position = self._index[node.name]
             entry = (time.monotonic() + pause, position, started.attempt + 1)
@@ -173,6 +174,15 @@ class Scheduler:
                 self._skip(name, f"{node.name!r} failed")
         else:
             self._stop()
+
+    def _next_pause(self, node: Node, error: BaseException) -> float | None:
+        """Return the seconds before the next try of a node, None where this one was the last."""
+        if self._stopping or not isinstance(error, Exception):
+            return None
+        cause = error.__cause__ if isinstance(error, NodeExecutionError) else None
+        if not node.retry.is_worth_retrying(cause if isinstance(cause, Exception) else error):
+            return None
+        return next(self._pauses.setdefault(node.name, node.retry.delays()), None)
 
     def _finish(self, result: NodeResult) -> None:
         self.results[result.name] = result

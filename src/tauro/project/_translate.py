@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tauro._internal._close import did_you_mean
 from tauro.config import Context, NodeConfig, PipelineConfig
 from tauro.errors import ConfigError
-from tauro.pipeline import Node, Pipeline, RetryPolicy
+from tauro.pipeline import NO_RETRY, Node, Pipeline
+from tauro.resilience import RetryConfig
+
+_LONGEST_PAUSE: Final = 300.0
+"""Seconds between two tries of a node that no growing pause exceeds."""
 
 
 def pipeline_of(context: Context, name: str) -> Pipeline:
@@ -60,14 +66,25 @@ def node_from_config(config: NodeConfig, pipeline: PipelineConfig) -> Node:
         dependencies=config.dependencies,
         params={**pipeline.params, **config.params},
         hyperparams=config.hyperparams,
-        retry=RetryPolicy(
-            retries=config.retries, delay=config.retry_delay, backoff=config.retry_backoff
-        ),
+        retry=_retry(config),
         timeout=config.timeout,
         tags=frozenset(config.tags),
         type=config.type,
         requires_dates=config.requires_dates or pipeline.requires_dates,
         description=config.description,
-        location=str(config.location),
+        location=config.location,
         hints=frozenset(config.ml_keys),
+    )
+
+
+def _retry(config: NodeConfig) -> RetryConfig:
+    if not config.retries:
+        return NO_RETRY
+    return RetryConfig(
+        max_attempts=config.retries + 1,
+        initial_delay=config.retry_delay,
+        multiplier=config.retry_backoff,
+        max_delay=_LONGEST_PAUSE,
+        jitter=False,
+        retry_on=(Exception,),
     )

@@ -17,10 +17,16 @@ from tauro.pipeline import (
     NodeReturn,
     NodeStatus,
     Pipeline,
-    RetryPolicy,
     Scheduler,
     make_plan,
 )
+from tauro.resilience import RetryConfig
+
+
+def retry(times: int, delay: float = 0.0) -> RetryConfig:
+    return RetryConfig(
+        max_attempts=times + 1, initial_delay=delay, jitter=False, retry_on=(Exception,)
+    )
 
 
 class Spy:
@@ -112,8 +118,7 @@ def test_independent_nodes_run_at_once_and_never_more_than_the_workers(
 
 def test_a_failed_node_is_tried_again_after_growing_pauses() -> None:
     spy = Spy()
-    policy = RetryPolicy(retries=3, delay=0.001, backoff=2.0)
-    results = scheduler(node("a", fails(3), retry=policy), listener=spy).run()
+    results = scheduler(node("a", fails(3), retry=retry(3, 0.001)), listener=spy).run()
     assert results["a"].status is NodeStatus.SUCCEEDED
     assert results["a"].attempts == 4
     assert spy.retried == [("a", 1, 0.001), ("a", 2, 0.002), ("a", 3, 0.004)]
@@ -121,26 +126,30 @@ def test_a_failed_node_is_tried_again_after_growing_pauses() -> None:
     assert spy.finished == ["a succeeded"]
 
 
-def test_pauses_are_bounded() -> None:
-    policy = RetryPolicy(retries=10_000, delay=1, backoff=10, max_delay=30)
-    assert [policy.pause(1), policy.pause(2), policy.pause(9_999)] == [1, 10, 30]
+def test_only_errors_worth_it_are_tried_again() -> None:
+    picky = RetryConfig(max_attempts=5, initial_delay=0, retry_on=(ConnectionError,))
+    results = scheduler(
+        node("a", fails(2, error=ConnectionError), retry=picky),
+        node("b", fails(2), retry=picky),
+    ).run()
+    assert (results["a"].status, results["a"].attempts) == (NodeStatus.SUCCEEDED, 3)
+    assert (results["b"].status, results["b"].attempts) == (NodeStatus.FAILED, 1)
 
 
 def test_other_nodes_run_while_one_waits_for_its_retry() -> None:
     ran: list[str] = []
-    retry = RetryPolicy(retries=1, delay=0.05)
 
     def flaky() -> None:
         ran.append("a")
         if ran.count("a") == 1:
             raise ValueError
 
-    scheduler(node("a", flaky, retry=retry), node("b", lambda: ran.append("b"))).run()
+    scheduler(node("a", flaky, retry=retry(1, 0.05)), node("b", lambda: ran.append("b"))).run()
     assert ran == ["a", "b", "a"]
 
 
 def test_a_node_that_never_succeeds_fails_with_its_last_error() -> None:
-    results = scheduler(node("a", fails(9), retry=RetryPolicy(retries=2, delay=0))).run()
+    results = scheduler(node("a", fails(9), retry=retry(2))).run()
     assert results["a"].status is NodeStatus.FAILED
     assert results["a"].attempts == 3
     assert str(results["a"].error) == "6 left"
@@ -222,7 +231,7 @@ def test_an_overdue_try_is_followed_by_a_retry(pool: ThreadPoolExecutor) -> None
         return "ok"
 
     results = scheduler(
-        node("a", hang_once, timeout=0.01, retry=RetryPolicy(retries=1, delay=0)),
+        node("a", hang_once, timeout=0.01, retry=retry(1)),
         executor=pool,
         terminate=lambda given: ended.set(),
     ).run()
