@@ -149,12 +149,14 @@ def _hillshade(
     tilt, z = np.radians(slope), np.radians(zenith)
     facing = np.cos(np.radians(azimuth - aspect))
     light = np.cos(z) * np.cos(tilt) + np.sin(z) * np.sin(tilt) * facing
-    return np.clip(254 * light + 4 * rng.standard_normal(len(aspect)), 0, 254)
+    shade: _Array = np.clip(254 * light + 4 * rng.standard_normal(len(aspect)), 0, 254)
+    return shade
 
 
 def _shares(weights: Any) -> _Array:
-    values = np.asarray(weights, dtype=float)
-    return values / values.sum()
+    values: _Array = np.array(weights, dtype=float)
+    values /= values.sum()
+    return values
 
 
 def _area_shares(label: int, tenth: int) -> _Array:

@@ -40,7 +40,7 @@ SAMPLES = Table(
 )
 
 # Both say INSERT … ON CONFLICT DO NOTHING … RETURNING; only the import differs.
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def open_database(url: str) -> Engine:
@@ -115,4 +115,4 @@ def insert_samples(
 def _rows(samples: pd.DataFrame) -> list[dict[str, Any]]:
     integers = samples.astype(dict.fromkeys((*NUMERIC, TARGET), "Int64")).astype(object)
     plain = integers[["sample_hash", *COLUMNS]].where(integers.notna(), None)
-    return plain.to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

@@ -15,6 +15,7 @@ import pandas as pd
 from forest_cover._files import replace_file
 from forest_cover.client import fetch_answer
 from forest_cover.schema import (
+    NUMERIC,
     SOURCE_COLUMNS,
     count_unknown_categories,
     hash_samples,
@@ -102,6 +103,9 @@ def write_last_capture(fetch_samples: Capture | None, path: str) -> str | None:
     """Replace the CSV of the last capture; it stays as it is when there was none."""
     if fetch_samples is None:
         return None
-    samples = fetch_samples.samples.drop(columns="sample_hash")
+    # Whole numbers, as the source sends them; a missing one stays blank.
+    samples = fetch_samples.samples.drop(columns="sample_hash").astype(
+        dict.fromkeys(NUMERIC, "Int64")
+    )
     replace_file(Path(path), lambda file: samples.to_csv(file, index=False))
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ INPUT_SCHEMA = [
 """What the models take: a missing value is imputed, so each feature may be null."""
 
 EXAMPLE_ROWS = 5
+MODEL_PATH = "model"
+"""Where in its run's artifacts a model lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,14 @@ def train_forest_models(
     *,
     experiment_name: str = "forest-cover-experiment",
     model_name: str = "forest-cover-classifier",
+    latest_model: str | None = None,
     svc_max_rows: int | None = 10_000,
     seed: int = 42,
 ) -> dict[str, Any]:
     """Train three models, register the best, and promote it when it beats the incumbent.
+
+    Args:
+        latest_model: Do without the registry: name the best run in this JSON file instead.
 
     Returns:
         Champion (what is in Production now), its version and ``f1_macro``, whether it is new,
@@ -125,10 +132,13 @@ def train_forest_models(
         with tracker.start_run(run_name=candidate.name, experiment_id=experiment) as run:
             trained.append(_train(candidate, split, snapshot, run, seed))
     best = max(trained, key=lambda one: one.f1_macro)
-    result = _decide(best, split, registry, model_name)
+    if latest_model is None:
+        result = _decide(best, split, registry, model_name)
+    else:
+        result = _name_latest(best, Path(latest_model))
     result["models"] = {one.candidate.name: one.f1_macro for one in trained}
     result["snapshot"] = str(snapshot.path)
-    print(f"{result['champion']} version {result['version']}: {result['reason']}")
+    print(f"{result['champion']}: {result['reason']}")
     return result
 
 
@@ -155,7 +165,7 @@ def _train(candidate: Candidate, split: Split, snapshot: Snapshot, run: Run, see
     matrix = confusion(truth, predicted)
     run.log_dict(matrix, "confusion_matrix.json")
     run.log_figure(draw_confusion(matrix, candidate.name), "confusion_matrix.png")
-    run.log_model(model, artifact_path="model", input_example=_example(split))
+    run.log_model(model, artifact_path=MODEL_PATH, input_example=_example(split))
     print(f"{candidate.name}: f1_macro {metrics['f1_macro']:.4f} in {seconds:.1f} s")
     return Trained(candidate, model, metrics, run.run_id)
 
@@ -183,8 +193,8 @@ def _decide(
             "promoted": False,
             "challenger": name,
             "challenger_version": version.version,
-            "reason": f"stays: f1_macro {incumbent['f1_macro']:.4f} on the same hold-out, the "
-            f"challenger {name} (version {version.version}) {best.f1_macro:.4f}",
+            "reason": f"version {incumbent['version']} stays: f1_macro "
+            f"{incumbent['f1_macro']:.4f} on the same hold-out, the challenger {name} (version {version.version}) {best.f1_macro:.4f}",
         }
     registry.promote_model(model_name, version.version, "Production")
     against = (
@@ -199,7 +209,7 @@ def _decide(
         "f1_macro": best.f1_macro,
         "promoted": True,
         "incumbent_version": None if incumbent is None else incumbent["version"],
-        "reason": f"promoted: f1_macro {best.f1_macro:.4f}, {against}",
+        "reason": f"version {version.version} promoted: f1_macro {best.f1_macro:.4f}, {against}",
     }
 
 
@@ -218,6 +228,26 @@ def _measure_incumbent(
         "champion": version.tags.get("candidate", version.framework),
         "version": version.version,
         "f1_macro": metrics["f1_macro"],
+    }
+
+
+def _name_latest(best: Trained, path: Path) -> dict[str, Any]:
+    """Write which run to serve where there is no registry that says so."""
+    latest = {
+        "run_id": best.run_id,
+        "artifact_path": MODEL_PATH,
+        "champion": best.candidate.name,
+        "f1_macro": best.f1_macro,
+    }
+    replace_file(path, lambda file: file.write(json.dumps(latest, indent=2).encode()))
+    return {
+        "champion": best.candidate.name,
+        "version": None,
+        "f1_macro": best.f1_macro,
+        "promoted": False,
+        "run_id": best.run_id,
+        "reason": f"run {best.run_id} named in {path.name}: f1_macro {best.f1_macro:.4f}, the best "
+        "of this training; the registry is not used",
     }
 
 

@@ -112,6 +112,14 @@ def test_the_same_goes_into_postgresql(project: Project, postgres_url: str) -> N
     assert len(records) == 2
     assert not any(b"s3cr3t" in record.read_bytes() for record in records)
 
+    # Training reads the same table through the same setting.
+    done = project.run(
+        *("--to-nodes", "preprocess_forest_data"), pipeline="forest_training_pipeline"
+    )
+    assert done.returncode == 0, done.stderr
+    [snapshot] = (project.folder / "var/snapshots").iterdir()
+    assert len(pd.read_parquet(snapshot)) == 100
+
 
 def test_all_collected_ends_the_run_in_peace(project: Project, source: SourceServer) -> None:
     for _ in range(10):
@@ -172,8 +180,10 @@ def test_ingestion_costs_no_tracking(project: Project) -> None:
     }
 
 
-@pytest.mark.parametrize("pipeline", [PIPELINE, "forest_training_pipeline"])
-@pytest.mark.parametrize("environment", ["base", "dev"])
+@pytest.mark.parametrize(
+    ("pipeline", "environment"),
+    [(PIPELINE, "base"), ("forest_training_pipeline", "base"), ("forest_training_pipeline", "dev")],
+)
 def test_the_configuration_is_valid(project: Project, pipeline: str, environment: str) -> None:
     database = f"sqlite:///{project.folder}/some.db"
     project.environment["FOREST_COVER_DATABASE_URL"] = database

@@ -160,7 +160,7 @@ def test_an_equal_challenger_is_registered_and_not_promoted(
     assert second["champion"] == first["champion"]
     assert second["f1_macro"] == pytest.approx(first["f1_macro"])
     assert second["challenger_version"] == 2
-    assert second["reason"].startswith("stays: f1_macro")
+    assert second["reason"].startswith("version 1 stays: f1_macro")
     registry = mlops.model_registry
     assert registry.get_model_by_stage(MODEL, "Production").version == 1
     assert registry.get_model_version(MODEL, 2).stage == "None"
@@ -192,6 +192,24 @@ def test_batches_that_lack_classes_are_trained_on(mlops: MLOpsContext, tmp_path:
     result = train(mlops, table(8, 9, 10), tmp_path)
     assert result["promoted"]
     assert "f1_class_6" not in mlops.experiment_tracker.query_runs().runs[0].metrics
+
+
+def test_without_the_registry_a_file_names_the_run_to_serve(
+    mlops: MLOpsContext, tmp_path: Path
+) -> None:
+    snapshot = training.preprocess_forest_data(table(1, 2), str(tmp_path))
+    path = tmp_path / "models/latest_model.json"
+    result = training.train_forest_models(
+        snapshot, mlops.experiment_tracker, mlops.model_registry, latest_model=str(path)
+    )
+    latest = json.loads(path.read_text())
+    run = mlops.experiment_tracker.get_run(latest["run_id"])
+    assert run.name == result["champion"] == latest["champion"]
+    assert (result["version"], result["promoted"]) == (None, False)
+    assert latest["f1_macro"] == max(result["models"].values())
+    artifacts = tmp_path / "store/experiment_tracking/artifacts" / latest["run_id"]
+    assert (artifacts / latest["artifact_path"] / "model.json").exists()
+    assert mlops.model_registry.list_models() == []
 
 
 def test_a_single_class_trains_nothing(mlops: MLOpsContext, tmp_path: Path) -> None:
