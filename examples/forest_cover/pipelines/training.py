@@ -23,7 +23,7 @@ from forest_cover.evaluation import (
 )
 from forest_cover.models import Candidate, candidates
 from forest_cover.schema import FEATURES, NUMERIC, TARGET, normalise
-from tauro.mlops import ExperimentTracker, ModelNotFoundError, ModelRegistry, Run
+from tauro.mlops import ExperimentTracker, ModelNotFoundError, ModelRegistry, ModelVersion, Run
 
 INPUT_SCHEMA = [
     {"name": name, "type": "float" if name in NUMERIC else "string", "nullable": True}
@@ -175,7 +175,37 @@ def _decide(
 ) -> dict[str, Any]:
     """Register the best candidate; promote it if nothing in Production is as good."""
     incumbent = _measure_incumbent(registry, model_name, split)
-    version = registry.register_model(
+    version = _register(best, split, registry, model_name).version
+    reached = f"f1_macro {best.f1_macro:.4f}"
+    if incumbent is None:
+        reason = f"version {version} promoted: {reached}, the first one in Production"
+    else:
+        other = f"version {incumbent['version']} ({incumbent['champion']})"
+        there = f"f1_macro {incumbent['f1_macro']:.4f} on the same hold-out"
+        if incumbent["f1_macro"] >= best.f1_macro:
+            return {
+                **incumbent,
+                "promoted": False,
+                "challenger": best.candidate.name,
+                "challenger_version": version,
+                "reason": f"{other} stays: {there}, the challenger version {version} {reached}",
+            }
+        reason = f"version {version} promoted: {reached}, {other} {there}"
+    registry.promote_model(model_name, version, "Production")
+    return {
+        "champion": best.candidate.name,
+        "version": version,
+        "f1_macro": best.f1_macro,
+        "promoted": True,
+        "incumbent_version": None if incumbent is None else incumbent["version"],
+        "reason": reason,
+    }
+
+
+def _register(
+    best: Trained, split: Split, registry: ModelRegistry, model_name: str
+) -> ModelVersion:
+    return registry.register_model(
         model=best.model,
         model_name=model_name,
         description="Forest cover type (0 to 6) of a 30 m cell, from cartography alone",
@@ -186,31 +216,6 @@ def _decide(
         input_example=_example(split),
         experiment_run_id=best.run_id,
     )
-    name = best.candidate.name
-    if incumbent is not None and incumbent["f1_macro"] >= best.f1_macro:
-        return {
-            **incumbent,
-            "promoted": False,
-            "challenger": name,
-            "challenger_version": version.version,
-            "reason": f"version {incumbent['version']} stays: f1_macro "
-            f"{incumbent['f1_macro']:.4f} on the same hold-out, the challenger {name} (version {version.version}) {best.f1_macro:.4f}",
-        }
-    registry.promote_model(model_name, version.version, "Production")
-    against = (
-        f"the incumbent {incumbent['champion']} (version {incumbent['version']}) "
-        f"{incumbent['f1_macro']:.4f} on the same hold-out"
-        if incumbent is not None
-        else "the first one in Production"
-    )
-    return {
-        "champion": name,
-        "version": version.version,
-        "f1_macro": best.f1_macro,
-        "promoted": True,
-        "incumbent_version": None if incumbent is None else incumbent["version"],
-        "reason": f"version {version.version} promoted: f1_macro {best.f1_macro:.4f}, {against}",
-    }
 
 
 def _measure_incumbent(
