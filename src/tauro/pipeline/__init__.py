@@ -20,6 +20,7 @@ from tauro.pipeline._models import (
     NodeReturn,
     NodeStatus,
     Pipeline,
+    join_names,
 )
 from tauro.pipeline._plan import (
     Plan,
@@ -67,6 +68,7 @@ __all__ = [
     "check_process_boundary",
     "check_timeouts",
     "detect_ml",
+    "join_names",
     "lost_values",
     "make_plan",
     "missing_nodes",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tauro._internal import _optional
+from tauro._internal._secrets import mask_secrets
 from tauro.config import Context
 from tauro.errors import PipelineExecutionError
 from tauro.events import Operation, get_observers
@@ -72,7 +73,11 @@ class Session:
             PipelineExecutionError: A node failed.
             KeyboardInterrupt: The run was interrupted.
         """
-        data = {**self._about(), "nodes": list(self.plan.order), "params": self.options.params}
+        data = {
+            **self._about(),
+            "nodes": list(self.plan.order),
+            "params": mask_secrets(self.options.params),
+        }
         return get_observers().perform(
             Operation.PIPELINE_RUN,
             data,
@@ -129,7 +134,7 @@ class Session:
             pipeline=self.plan.pipeline.name,
             env=self.context.env,
             nodes=list(self.plan.order),
-            params=dict(self.options.params),
+            params=mask_secrets(self.options.params),
             dates=self.options.dates,
             resumed_from=self.resumed.run_id if self.resumed else "",
             commit=commit_of(self.context.root),

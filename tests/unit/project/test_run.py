@@ -358,3 +358,31 @@ def test_a_listener_sees_every_step_in_order(project: Make) -> None:
         ("double", "succeeded"),
         ("end", "succeeded"),
     ]
+
+
+def test_a_secret_parameter_is_used_and_never_written_down(project: Make, tmp_path: Path) -> None:
+    code = (
+        CODE
+        + """
+def use(api_token, count): return [len(api_token), count]
+def then(use): raise ValueError("stop")
+"""
+    )
+    nodes = {
+        "use": {"function": "steps.use"},
+        "then": {"function": "steps.then", "dependencies": ["use"]},
+    }
+    executor = project(code=code, nodes=nodes)
+    with pytest.raises(PipelineExecutionError):
+        executor.run_pipeline("main", params={"api_token": "hunter2", "count": 3})
+    (file,) = (tmp_path / ".tauro" / "runs").iterdir()
+    assert "hunter2" not in file.read_text()
+    assert executor.history().list_runs()[0].values == {"use": [7, 3]}
+    with pytest.raises(PlanningError, match="'api_token', which look secret"):
+        executor.run_pipeline("main", resume="last")
+    with pytest.raises(PipelineExecutionError, match="stop"):
+        executor.run_pipeline("main", resume="last", params={"api_token": "x"})
+    with pytest.raises(PlanningError, match="never written down"):
+        executor.run_pipeline(
+            "main", executor="processes", nodes=["use"], params={"api_token": "x", "count": 1}
+        )

@@ -1,0 +1,187 @@
+"""From a pipeline's name and the options of a run to what will run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tauro._internal._secrets import MASK, is_secret_name
+from tauro.catalog import Catalog
+from tauro.config import AppConfigManager, Context
+from tauro.errors import ConfigError, PlanningError
+from tauro.pipeline import (
+    Plan,
+    Selection,
+    check_process_boundary,
+    check_timeouts,
+    join_names,
+    make_plan,
+    missing_nodes,
+    narrow_plan,
+)
+from tauro.project._options import RunOptions
+from tauro.project._policy import MLNode, MLPolicy
+from tauro.project._records import RunHistory, RunRecord
+from tauro.project._translate import pipeline_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A run that can start.
+
+    Attributes:
+        plan: What will run.
+        options: How; of a run that continues another, with that one's parameters and dates.
+        policy: The MLOps settings of the nodes.
+        ml_nodes: The nodes that are ML.
+        resumed: The run that is continued.
+        volatile: Datasets that keep their value in this process only.
+    """
+
+    plan: Plan
+    options: RunOptions
+    policy: MLPolicy
+    ml_nodes: Mapping[str, MLNode]
+    resumed: RunRecord | None
+    volatile: frozenset[str]
+
+
+class Planner:
+    """Plans the runs of a project.
+
+    Args:
+        context: The project's configuration.
+        catalog: Makes its catalog.
+    """
+
+    def __init__(self, context: Context, catalog: Callable[[], Catalog]) -> None:
+        self._context = context
+        self._catalog = catalog
+
+    def prepare(self, name: str, options: RunOptions) -> Prepared:
+        """Return a run that can start, with every function imported and every parameter bound.
+
+        Raises:
+            ConfigError: There is no such pipeline.
+            PlanningError: It cannot run as it is written; nothing was started.
+        """
+        resumed = self._resumed(name, options)
+        prepared = self.prepare_nodes(name, _continued(options, resumed), resumed)
+        self._check_executor(prepared.plan, prepared.options)
+        return prepared
+
+    def prepare_nodes(
+        self, name: str, options: RunOptions, resumed: RunRecord | None = None
+    ) -> Prepared:
+        """Return a run for an executor that somebody else has chosen and checked."""
+        self.add_import_path()
+        datasets = {**self._context.inputs, **self._context.outputs}
+        volatile = frozenset(key for key, one in datasets.items() if one.format == "memory")
+        plan = make_plan(
+            pipeline_of(self._context, name),
+            datasets=datasets,
+            volatile=volatile,
+            selection=Selection(
+                nodes=options.nodes,
+                from_nodes=options.from_nodes,
+                to_nodes=options.to_nodes,
+                tags=options.tags,
+                finished=resumed.finished if resumed else frozenset(),
+            ),
+            params=options.params,
+            dates=options.dates,
+            reusable=resumed.values if resumed else (),
+        )
+        if options.only_missing:
+            plan = narrow_plan(plan, missing_nodes(plan, self._catalog().exists))
+        policy = MLPolicy(self._context, name)
+        return Prepared(
+            plan=plan,
+            options=options,
+            policy=policy,
+            ml_nodes=policy.ml_nodes(plan),
+            resumed=resumed,
+            volatile=volatile,
+        )
+
+    def add_import_path(self) -> None:
+        """Let the project's own modules be imported."""
+        root = str(self._context.root)
+        if root not in sys.path:
+            sys.path.insert(0, root)
+
+    # Executors
+
+    def _check_executor(self, plan: Plan, options: RunOptions) -> None:
+        """Refuse what the chosen executor could not do."""
+        chosen = options.executor
+        if chosen == "processes":
+            self._check_shippable(plan, options.params)
+        elif isinstance(chosen, Executor) and not isinstance(chosen, ThreadPoolExecutor):
+            self._check_shippable(plan, options.params)
+            if not hasattr(chosen, "terminate"):
+                check_timeouts(plan, type(chosen).__name__)
+        else:
+            check_timeouts(plan, "threads")
+
+    def _check_shippable(self, plan: Plan, params: Mapping[str, Any]) -> None:
+        check_process_boundary(plan)
+        secret = [name for name in params if is_secret_name(name)]
+        if secret:
+            raise PlanningError(
+                f"The parameters {join_names(secret)} look secret and are never written down, so "
+                "that nodes in other processes cannot be told.",
+                suggestions=["Put them into the environment and name them in the settings: ${X}."],
+            )
+        try:
+            AppConfigManager(self._context.root)
+        except ConfigError as error:
+            raise PlanningError(
+                f"Nodes go to other processes by name, but {self._context.root} has no descriptor "
+                "from which these could load the project.",
+                suggestions=["Use --executor threads, or write a descriptor (settings_json.json)."],
+            ) from error
+
+    # Resuming
+
+    def _resumed(self, name: str, options: RunOptions) -> RunRecord | None:
+        if options.resume is None:
+            return None
+        history = RunHistory(self._context.root)
+        if options.resume == "last":
+            return history.find_resumable(name)
+        record = history.get_run(options.resume)
+        if record.start.pipeline != name:
+            raise PlanningError(
+                f"Run {record.run_id} is of pipeline {record.start.pipeline!r}, not of {name!r}.",
+                suggestions=[f"Resume it with --pipeline {record.start.pipeline}."],
+            )
+        return record
+
+
+def _continued(options: RunOptions, resumed: RunRecord | None) -> RunOptions:
+    """Return the options of a run that continues another: its parameters and dates hold on.
+
+    Raises:
+        PlanningError: It had a secret parameter, which must be given again.
+    """
+    if resumed is None:
+        return options
+    start = resumed.start
+    params = {**start.params, **options.params}
+    masked = [name for name, value in params.items() if value == MASK]
+    if masked:
+        raise PlanningError(
+            f"Run {resumed.run_id} had the parameters {join_names(masked)}, which look secret and "
+            "were not written down.",
+            suggestions=["Give them again with --params."],
+        )
+    return replace(
+        options,
+        params=params,
+        start_date=options.start_date or start.dates.get("start_date"),
+        end_date=options.end_date or start.dates.get("end_date"),
+    )
