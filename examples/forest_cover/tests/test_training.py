@@ -113,6 +113,7 @@ def test_the_first_champion_is_recorded_registered_and_promoted(
     assert version.tags["candidate"] == best
     champion = next(run for run in runs if run.name == best)
     assert version.run_id == champion.run_id
+    assert set(version.metrics) == {"accuracy", "f1_macro", "precision", "recall"}
     assert version.metrics["f1_macro"] == pytest.approx(result["f1_macro"])
     assert version.signature.input_names == list(FEATURES)
     assert all(column.nullable for column in version.signature.inputs)
