@@ -40,7 +40,7 @@ class RegistryBase:
         self._core = RegistryCore(storage, observers or get_observers(), durability)
         self._run_facts = run_facts
         self._index = IndexPublisher(self._core)
-        weakref.finalize(self, self._index.flush)
+        weakref.finalize(self, self._index.flush_at_exit)
 
     def _view(self, ledger: ModelLedger, metadata: ModelMetadata) -> ModelVersion:
         with ledger.frozen():

@@ -25,7 +25,7 @@ from tauro.errors import (
 )
 from tauro.registry._artifacts import artifact_key
 from tauro.registry._core import RegistryCore
-from tauro.registry._ledger import ModelLedger
+from tauro.registry._ledger import METADATA, ModelLedger
 from tauro.registry._values import metric_from_json
 
 if TYPE_CHECKING:
@@ -67,13 +67,16 @@ class IndexPublisher:
             if self._dirty:
                 self._publish()
 
+    def flush_at_exit(self) -> None:
+        """Publish what changed, unless the store was removed meanwhile."""
+        if self._dirty and self._core.storage.exists(METADATA):
+            self.flush()
+
     def rebuild(self) -> None:
         """Publish every model anew and drop what is no longer there."""
         names = [name for name, _ in self._core.all_ledgers()]
         with self._guard:
-            self._replace({}, keep=False) if not names else self._replace(
-                {name: self._core.own_ledger(name) for name in names}, keep=False
-            )
+            self._replace({name: self._core.own_ledger(name) for name in names}, keep=False)
             self._dirty.clear()
 
     def _publish(self) -> None:
@@ -97,8 +100,8 @@ class IndexPublisher:
             present, etag = self._read()
             parts = [_table(rows)]
             if keep and present is not None:
-                old = present.column("name").to_pylist()
-                parts.append(present.filter(pa.array([name not in ledgers for name in old])))
+                others = [name not in ledgers for name in present.column("name").to_pylist()]
+                parts.append(present.filter(pa.array(others, type=pa.bool_())))
             table = pa.concat_tables(parts, promote_options="permissive")
             order = [("name", "ascending"), ("version", "ascending")]
             if self._write(table.sort_by(order), etag):
@@ -112,11 +115,12 @@ class IndexPublisher:
         storage = self._core.quick
         try:
             etag = storage.stat(INDEX).etag
-            return pq.read_table(pa.BufferReader(storage.read_bytes(INDEX))), etag
+            table = pq.read_table(pa.BufferReader(storage.read_bytes(INDEX)))
         except StorageNotFoundError:
             return None, None
         except (pa.ArrowException, OSError):
             return None, etag
+        return (table if "name" in table.column_names else None), etag
 
     def _write(self, table: pa.Table, etag: str | None) -> bool:
         import pyarrow.parquet as pq
