@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tauro._internal import _optional
+from tauro._internal._dataset import DatasetSpec
 from tauro._internal._ids import new_id
-from tauro.catalog import Catalog
+from tauro.catalog import Catalog, Dataset
 from tauro.config import Context
 from tauro.pipeline import Detection, Plan, Workspace
 from tauro.project._describe import PipelineSummary, draw, summarise
@@ -173,7 +176,19 @@ class PipelineExecutor(BaseExecutor):
 
     def catalog(self) -> Catalog:
         """Return the datasets of the project; what is in memory is each catalog's own."""
-        return Catalog(self.context.inputs, self.context.outputs, root=self.context.root)
+        return Catalog(
+            self.context.inputs,
+            self.context.outputs,
+            root=self.context.root,
+            formats={"model": self._model_dataset},
+        )
+
+    def _model_dataset(self, spec: DatasetSpec, root: Path) -> Dataset:
+        del root
+        made: Dataset = _optional.load("tauro.project._model_dataset:ModelDataset")(
+            spec, lambda: self.mlops_context.model_registry
+        )
+        return made
 
     def history(self) -> RunHistory:
         """Return the records of earlier runs."""

@@ -203,6 +203,19 @@ def open_run() -> Run:
     return recording.open_run()
 
 
+def recorded_run_id() -> str | None:
+    """Return the run that what the node makes comes from: its own first one, else one opened now.
+
+    None where no node is running here, or where it is not recorded.
+    """
+    recording = _current.get()
+    if recording is None:
+        return None
+    if recording.run_ids:
+        return recording.run_ids[0]
+    return recording.open_run().run_id if recording.auto_log else None
+
+
 def scalars_of(value: Any, name: str) -> dict[str, float]:
     """Return the numbers in what a node returned: by key, nested ones with dots."""
     found: dict[str, float] = {}
