@@ -327,8 +327,8 @@ def file_system_type(folder: str) -> str:
 
     Empty where the platform does not tell.
     """
-    _before("mounts", folder)
     try:
+        _before("mounts", folder)
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             lines = file.read().splitlines()
     except OSError:

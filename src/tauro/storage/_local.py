@@ -8,7 +8,7 @@ import os
 import stat as stat_module
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from tauro._internal import _fs
@@ -23,7 +23,7 @@ from tauro.errors import (
     StorageNotFoundError,
 )
 from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
-from tauro.storage._stripes import hold, stripe_file
+from tauro.storage._stripes import stripe_file, take
 from tauro.types import Durability, StrPath
 
 _HASHED_UP_TO = 1 << 20
@@ -78,9 +78,15 @@ class LocalStorageBackend(StorageBackend):
         """Return the file of a key, the root for ``""``."""
         return Path(self._file(path)) if path else self.root
 
-    def lock(self, name: str, *, timeout: float = 10.0) -> AbstractContextManager[None]:
-        """Return a context manager that holds one of 64 lock files, chosen by ``name``."""
-        return hold(stripe_file(str(self.root), name), name, timeout)
+    @contextmanager
+    def lock(self, name: str, *, timeout: float = 10.0) -> Iterator[None]:
+        """Hold one of 64 lock files, chosen by ``name``."""
+        with self._errors("lock", name):
+            give_back = take(stripe_file(str(self.root), name), name, timeout)
+        try:
+            yield
+        finally:
+            give_back()
 
     # Bytes
 

@@ -8,18 +8,21 @@ there is no ``flock``, ``filelock`` does it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 from tauro._internal import _fs
 from tauro.concurrency import FileLock
 from tauro.errors import LockTimeoutError
+
+if sys.platform != "win32":
+    import fcntl
 
 STRIPES: Final = 64
 _LONGEST_WAIT: Final = 0.01
@@ -32,30 +35,33 @@ def stripe_file(root: str, name: str) -> str:
     return os.path.join(root, "_tauro", "locks", f"{number:02d}.lock")
 
 
-@contextmanager
-def hold(file: str, name: str, timeout: float) -> Iterator[None]:
-    """Hold a lock file while the body runs.
+def take(file: str, name: str, timeout: float) -> Callable[[], None]:
+    """Take a lock file; return what gives it back.
 
     Raises:
-        LockTimeoutError: It was not free in time; the body was not entered.
+        LockTimeoutError: It was not free in time.
         OSError: The file cannot be opened.
     """
     if sys.platform == "win32":
-        with FileLock(file, timeout=timeout):
-            yield
-        return
-    import fcntl
-
+        lock = FileLock(file, timeout=timeout)
+        lock.acquire()
+        return lock.release
     fd = _fs.open_fd(file, os.O_RDWR | os.O_CREAT)
     try:
         _wait_for(fd, file, name, timeout)
-        try:
-            yield
-        finally:
+    except BaseException:
+        _fs.close_fd(fd, file)
+        raise
+
+    def give_back() -> None:
+        # The file holds nothing and the descriptor is closed whatever close says: what was done
+        # under the lock is done, and an error here would say otherwise.
+        with contextlib.suppress(OSError):
             # Said aloud, for a child forked meanwhile holds a copy of the descriptor.
             fcntl.flock(fd, fcntl.LOCK_UN)
-    finally:
-        _fs.close_fd(fd, file)
+            _fs.close_fd(fd, file)
+
+    return give_back
 
 
 def _wait_for(fd: int, file: str, name: str, timeout: float) -> None:

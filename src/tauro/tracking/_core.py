@@ -7,15 +7,15 @@ import functools
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from tauro._internal._active import active_run_id
 from tauro._internal._close import did_you_mean
 from tauro._internal._fork import tell_after_fork
-from tauro.errors import RunNotFoundError, TrackingValidationError
+from tauro.errors import RunNotFoundError, StorageError, TrackingValidationError
 from tauro.events import Observers, Operation, get_observers
 from tauro.storage import (
     PrefixedStorage,
@@ -157,7 +157,10 @@ class TrackerCore:
                 context={"type": type(run_id).__name__},
             )
         known = self._open_runs.get(run_id)
-        experiment_id = known.experiment_id if known is not None else self._catalogue.find(run_id)
+        if known is not None:
+            return self._documents.read_run(known.experiment_id, run_id)
+        with index_errors(self._root):
+            experiment_id = self._catalogue.find(run_id)
         if experiment_id is None:
             raise RunNotFoundError(
                 f"There is no run {run_id!r} in {self.storage.uri}.",
@@ -178,8 +181,25 @@ class TrackerCore:
         for opened in ("_log", "_catalogue"):
             part = self.__dict__.pop(opened, None)
             if part is not None:
-                part.close()
+                with index_errors(self._root):
+                    part.close()
         self._heartbeat.stop()
+
+
+@contextmanager
+def index_errors(root: StrPath) -> Iterator[None]:
+    """Turn the file system's errors at the run index into ours."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"The run index of {root} failed at {error.filename or root}: "
+            f"{error.strerror or error}. Nothing that was acknowledged is lost.",
+            context={"path": str(error.filename or root), "errno": error.errno},
+            suggestions=["Free space or check the disk and the permissions, then try again."],
+        ) from error
 
 
 class _Recorder:
@@ -194,15 +214,24 @@ class _Recorder:
         tracker._opened_for_writing()
         return tracker._catalogue
 
+    @property
+    def _root(self) -> str:
+        tracker = self._tracker()
+        return "" if tracker is None else str(tracker._root)
+
     def record(self, record: RunRecord, document: bytes) -> AbstractContextManager[object]:
         """Keep a run's new document."""
-        return self._catalogue().record(record, document)
+        catalogue = self._catalogue()
+        with index_errors(self._root):
+            return catalogue.record(record, document)
 
     def record_experiment(
         self, record: ExperimentRecord, document: bytes
     ) -> AbstractContextManager[object]:
         """Keep an experiment's new document."""
-        return self._catalogue().record_experiment(record, document)
+        catalogue = self._catalogue()
+        with index_errors(self._root):
+            return catalogue.record_experiment(record, document)
 
 
 def _open(

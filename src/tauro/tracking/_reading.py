@@ -11,7 +11,7 @@ import msgspec
 from tauro.errors import TrackingValidationError
 from tauro.tracking import _artifacts
 from tauro.tracking._catalogue import RunPage
-from tauro.tracking._core import ExperimentLike, RunLike
+from tauro.tracking._core import ExperimentLike, RunLike, index_errors
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._logging import LogVerbs
@@ -126,7 +126,7 @@ class ReadVerbs(LogVerbs):
         Raises:
             FilterSyntaxError: The filter or order does not parse; the message points at the column.
         """
-        return self._catalogue.query(
+        return self._query(
             experiment_ids=_ids(experiment_ids),
             filter=filter,
             order_by=_order(order_by),
@@ -136,6 +136,10 @@ class ReadVerbs(LogVerbs):
             include_deleted=include_deleted,
         )
 
+    def _query(self, **arguments: Any) -> RunPage:
+        with index_errors(self._root):
+            return self._catalogue.query(**arguments)
+
     def count_runs(
         self,
         experiment_ids: ExperimentLike | Sequence[ExperimentLike] | None = None,
@@ -144,9 +148,10 @@ class ReadVerbs(LogVerbs):
         include_deleted: bool = False,
     ) -> int:
         """Return how many runs a search finds; see :meth:`query_runs`."""
-        return self._catalogue.count(
-            experiment_ids=_ids(experiment_ids), filter=filter, include_deleted=include_deleted
-        )
+        with index_errors(self._root):
+            return self._catalogue.count(
+                experiment_ids=_ids(experiment_ids), filter=filter, include_deleted=include_deleted
+            )
 
     def runs_frame(
         self,
@@ -162,7 +167,7 @@ class ReadVerbs(LogVerbs):
         Returns:
             ``run_id``, ``name``, …, ``metrics.<key>``, ``params.<key>``, ``tags.<key>``.
         """
-        return self._catalogue.query(
+        return self._query(
             experiment_ids=_ids(experiment_ids),
             filter=filter,
             order_by=_order(order_by),
@@ -191,7 +196,7 @@ class ReadVerbs(LogVerbs):
         """
         parts = [_condition(key, rule) for key, rule in (metric_filter or {}).items()]
         text = " and ".join([*parts, f"({filter})"] if filter.strip() else parts)
-        page = self._catalogue.query(
+        page = self._query(
             experiment_ids=_ids(experiment_id),
             filter=text,
             order_by=_order(order_by),
@@ -224,7 +229,7 @@ class ReadVerbs(LogVerbs):
         ]
         if status_filter is not None:
             conditions.append(f"status = {_quoted(RunStatus(str(status_filter).upper()))}")
-        page = self._catalogue.query(
+        page = self._query(
             experiment_ids=_ids(experiment_id),
             filter=" and ".join(conditions),
             limit=limit,

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from tauro._internal import _clock
 from tauro.errors import TrackingValidationError
 from tauro.tracking._artifacts import artifact_folder
-from tauro.tracking._core import ExperimentLike
+from tauro.tracking._core import ExperimentLike, index_errors
 from tauro.tracking._documents import run_key
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
@@ -143,7 +143,8 @@ class ExperimentTracker(ReadVerbs):
         done = [
             self._log.compact(each) for each in ([chosen] if chosen else self._log.experiments())
         ]
-        self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
+        with index_errors(self._root):
+            self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
         return done
 
     def gc(self, *, older_than_days: float = 0.0) -> list[str]:
@@ -159,18 +160,17 @@ class ExperimentTracker(ReadVerbs):
             if record.deleted_at is None or record.deleted_at.timestamp() > limit:
                 continue
             self.storage.delete(artifact_folder(record.run_id))
-            with self._catalogue.forget(record):
+            with index_errors(self._root), self._catalogue.forget(record):
                 self.storage.delete(run_key(record.experiment_id, record.run_id))
             gone.setdefault(record.experiment_id, []).append(record.run_id)
         for experiment_id, runs in gone.items():
             self._log.compact(experiment_id, drop_runs=runs)
-        self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
+        with index_errors(self._root):
+            self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
         return [run_id for runs in gone.values() for run_id in runs]
 
     def _deleted_records(self) -> list[RunRecord]:
-        page = self._catalogue.query(
-            filter="lifecycle = 'deleted'", limit=None, include_deleted=True
-        )
+        page = self._query(filter="lifecycle = 'deleted'", limit=None, include_deleted=True)
         return [record for record in page.records if not self._is_being_written(record)]
 
     def _is_being_written(self, record: RunRecord) -> bool:

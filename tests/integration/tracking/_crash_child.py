@@ -2,8 +2,8 @@
 
 Run as ``python _crash_child.py STORE BOARD THREADS SEED``. The board is a file of 8-byte counters
 that parent and child map: slot ``2 * thread`` is the number of the present run, slot
-``2 * thread + 1`` how many calls on it were acknowledged. Each call is known from its number, so that
-the parent can tell what must be there.
+``2 * thread + 1`` how many calls on it were acknowledged. Each call is known from its number, so
+that the parent can tell what must be there.
 """
 
 from __future__ import annotations
