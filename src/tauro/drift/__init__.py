@@ -5,10 +5,17 @@ from typing import TYPE_CHECKING, Final
 from tauro._internal._optional import lazy_attributes
 
 if TYPE_CHECKING:
+    from tauro.drift._adwin import ADWIN as ADWIN
+    from tauro.drift._concept import create_stream_detector as create_stream_detector
     from tauro.drift._decide import DEFAULT_EFFECTS as DEFAULT_EFFECTS
     from tauro.drift._detector import DriftDetector as DriftDetector
     from tauro.drift._detector import create_drift_detector as create_drift_detector
+    from tauro.drift._error_streams import DDM as DDM
+    from tauro.drift._error_streams import EDDM as EDDM
+    from tauro.drift._error_streams import HDDMA as HDDMA
+    from tauro.drift._error_streams import HDDMW as HDDMW
     from tauro.drift._models import Check as Check
+    from tauro.drift._models import ConceptDriftReport as ConceptDriftReport
     from tauro.drift._models import DataDriftReport as DataDriftReport
     from tauro.drift._models import DriftReport as DriftReport
     from tauro.drift._models import FeatureDrift as FeatureDrift
@@ -20,8 +27,21 @@ if TYPE_CHECKING:
     from tauro.drift._samples import CategoricalSample as CategoricalSample
     from tauro.drift._samples import NumericSample as NumericSample
     from tauro.drift._samples import TestOutcome as TestOutcome
+    from tauro.drift._stream import StreamDetector as StreamDetector
+    from tauro.drift._value_streams import KSWIN as KSWIN
+    from tauro.drift._value_streams import PageHinkley as PageHinkley
 
 _NAMES: Final = {
+    "ADWIN": "tauro.drift._adwin:ADWIN",
+    "ConceptDriftReport": "tauro.drift._models:ConceptDriftReport",
+    "DDM": "tauro.drift._error_streams:DDM",
+    "EDDM": "tauro.drift._error_streams:EDDM",
+    "HDDMA": "tauro.drift._error_streams:HDDMA",
+    "HDDMW": "tauro.drift._error_streams:HDDMW",
+    "KSWIN": "tauro.drift._value_streams:KSWIN",
+    "PageHinkley": "tauro.drift._value_streams:PageHinkley",
+    "StreamDetector": "tauro.drift._stream:StreamDetector",
+    "create_stream_detector": "tauro.drift._concept:create_stream_detector",
     "CategoricalSample": "tauro.drift._samples:CategoricalSample",
     "Check": "tauro.drift._models:Check",
     "DEFAULT_EFFECTS": "tauro.drift._decide:DEFAULT_EFFECTS",

@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tauro.drift._compare import columns_to_compare, compare
+from tauro.drift._concept import watch_errors
 from tauro.drift._decide import Correction
 from tauro.drift._model_drift import Direction, compare_metrics
-from tauro.drift._models import DataDriftReport, DriftReport, ModelDriftReport, rank
+from tauro.drift._models import (
+    ConceptDriftReport,
+    DataDriftReport,
+    DriftReport,
+    ModelDriftReport,
+    rank,
+)
 from tauro.drift._options import DriftOptions, check_threshold, make_options
 from tauro.drift._samples import Kind
 from tauro.drift._tables import open_table
@@ -149,6 +156,34 @@ class DriftDetector:
             threshold,
             directions=directions,
             tenant_id=self.tenant_id,
+        )
+
+    def detect_concept_drift(
+        self,
+        errors: Any = None,
+        *,
+        y_true: Any = None,
+        y_pred: Any = None,
+        method: str = "adwin",
+        **options: Any,
+    ) -> ConceptDriftReport:
+        """Tell whether what a model gets wrong changed along a stream of predictions.
+
+        Args:
+            errors: The error of each prediction, in the order they were made: 0 or 1, or, for
+                methods that take any number, losses.
+            y_true: The labels that came, in place of errors,
+            y_pred: with the predictions: those that differ are errors.
+            method: ``adwin``, ``ddm``, ``eddm``, ``hddm_a``, ``hddm_w``, ``page_hinkley`` or
+                ``kswin``.
+            **options: The method's own.
+
+        Raises:
+            DriftInputError: No errors, or labels and predictions that do not pair up.
+            DriftOptionError: An unknown method.
+        """
+        return watch_errors(
+            errors, y_true, y_pred, method=method, options=options, tenant_id=self.tenant_id
         )
 
     def check_drift(

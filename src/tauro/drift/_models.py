@@ -283,6 +283,32 @@ class ModelDriftReport(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class ConceptDriftReport(Record):
+    """The outcome of a watch over a stream of errors.
+
+    Attributes:
+        drift_detected: The errors changed at some point.
+        drift_points: The predictions, counted from 0, at which it was noticed.
+        method: The detector that watched.
+        seen: Predictions watched.
+        error_rates: Mean error of each stretch, cut where drift was noticed.
+        summary: The outcome in a sentence.
+        tenant_id: The tenant of the detector.
+    """
+
+    drift_detected: bool
+    drift_points: tuple[int, ...]
+    method: str
+    seen: int
+    error_rates: tuple[float, ...]
+    summary: str
+    tenant_id: str | None = None
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+@dataclass(frozen=True, slots=True)
 class DriftReport(Record):
     """Data drift and model drift of one check.
 
