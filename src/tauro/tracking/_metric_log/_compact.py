@@ -128,18 +128,24 @@ class Compactor:
             taken = self._take_segments()
             merged = self._take_parts(bool(taken))
             self._write(1)
-        except BaseException:
-            for part in self._staged:
-                part.discard()
-            raise
-        if taken or merged:
-            try:
+            if taken or merged:
                 self._commit(taken, merged)
-            except FileExistsError:
-                # A compactor that does not see our lock, on another machine, was first.
-                return Compaction(done=False)
+        except (FileExistsError, FileNotFoundError):
+            # A compactor that does not see our lock, on another machine, was faster.
+            self._discard()
+            return Compaction(done=False)
+        except BaseException:
+            self._discard()
+            raise
         self._result.parts = len(self._view.manifest.parts)
         return self._result
+
+    def _discard(self) -> None:
+        """Remove the new parts, unless they have been committed."""
+        committed = open_view(self._folder).manifest.parts
+        for part in self._staged:
+            if part.record not in committed:
+                part.discard()
 
     def _take_segments(self) -> list[SegmentRef]:
         """Take each lane up to the first segment that is still written or is damaged."""
@@ -226,18 +232,12 @@ def commit(folder: str, manifest: Manifest, staged: Sequence[StagedPart]) -> Non
     """Make a manifest and the new parts that it names the newest.
 
     Raises:
-        FileExistsError: Somebody else was first; nothing was changed.
+        FileExistsError: Somebody else was first.
     """
-    try:
-        for part in staged:
-            part.publish()
-        _fs.sync_dir(folder)
-        commit_manifest(folder, manifest)
-    except BaseException:
-        if open_view(folder).manifest != manifest:
-            for part in staged:
-                part.discard()
-        raise
+    for part in staged:
+        part.publish()
+    _fs.sync_dir(folder)
+    commit_manifest(folder, manifest)
 
 
 def remove_leftovers(view: View) -> None:

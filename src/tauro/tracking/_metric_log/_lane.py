@@ -171,7 +171,6 @@ class Lane:
         table = self._tables[run_id]
         bodies = metadata_bodies(segment.slots + side, metadata) if metadata else []
         self._put(segment, [*bodies, pack_point(table[key], *point)])
-        self._sync_when_due(segment)
         return segment, table
 
     def append_block(self, run_id: str, keys: Sequence[str], codes: Codes, slots: Slots) -> None:
@@ -197,10 +196,10 @@ class Lane:
                 self._failed = True
                 raise
             done += len(some)
-            self._sync_when_due(segment)
 
     def _declare(self, run_id: str, keys: Sequence[str], more: int) -> Segment:
         """Return the segment, with the names written to it and room for ``more`` slots."""
+        self._sync_when_due()
         while True:
             segment = self.segment or self._open()
             runs = [] if run_id in self._runs else [run_id]
@@ -224,6 +223,7 @@ class Lane:
         table = self._tables.setdefault(run_id, {})
         for name in keys:
             table[name] = self._runs[run_id] | self._keys[name] << 16
+        self._watch(segment)
         return segment
 
     @staticmethod
@@ -275,7 +275,6 @@ class Lane:
         self._failed = False
         self._unsynced_name = True
         self._synced = 0
-        self._watch(segment)
         return segment
 
     def _roll(self, full: Segment) -> None:
@@ -307,12 +306,11 @@ class Lane:
 
     # Durability
 
-    def _sync_when_due(self, segment: Segment) -> None:
-        if self.options.durability == "disk":
-            if segment.slots - self._synced >= self.options.buffer_size:
-                self.sync()
-            else:
-                self._watch(segment)
+    def _sync_when_due(self) -> None:
+        """Sync before a point, not after it: where that fails, the point was not accepted."""
+        waiting = self.segment.slots - self._synced if self.segment is not None else 0
+        if self.options.durability == "disk" and waiting >= self.options.buffer_size:
+            self.sync()
 
     def _watch(self, segment: Segment) -> None:
         """Send the first point that makes a sync due through :meth:`append`."""
