@@ -1,0 +1,216 @@
+"""Stores that are foreign, damaged, of a newer format, or cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tauro.errors import (
+    CorruptDataError,
+    ReadOnlyStoreError,
+    StorageError,
+    StoreFormatError,
+    TrackingValidationError,
+)
+from tauro.storage import LocalStorageBackend, ReadOnlyStorage
+from tauro.tracking import ExperimentTracker
+
+
+def make_store(root: Path) -> str:
+    """Make a store with one ended run; return the run's id."""
+    with (
+        ExperimentTracker(root) as tracker,
+        tracker.start_run(name="r", parameters={"a": 1}) as run,
+    ):
+        run.log_metric("m", 0.5)
+        run.log_text("text", "a.txt")
+    return run.run_id
+
+
+@pytest.mark.parametrize("mark", ["meta.yaml", ".aim/x", "wandb/x", "0/meta.yaml", "mlflow.db"])
+def test_a_foreign_folder_is_refused(tmp_path: Path, mark: str) -> None:
+    """Another program's store is named, and nothing is written into it."""
+    (tmp_path / mark).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / mark).write_text("theirs")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(StoreFormatError, match="not a Tauro store"):
+        ExperimentTracker(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    """The message says to upgrade."""
+    make_store(tmp_path)
+    mark = tmp_path / "_tauro" / "format.json"
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "version": 99}))
+    with pytest.raises(StoreFormatError, match=r"99[\s\S]*upgrade"):
+        ExperimentTracker(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": "x"}'])
+def test_a_damaged_mark_is_said(tmp_path: Path, text: str) -> None:
+    """The file is named."""
+    make_store(tmp_path)
+    (tmp_path / "_tauro" / "format.json").write_text(text)
+    with pytest.raises(CorruptDataError, match=r"format\.json"):
+        ExperimentTracker(tmp_path)
+
+
+def test_a_file_as_root_is_refused(tmp_path: Path) -> None:
+    """A root is a folder."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="not a folder"):
+        ExperimentTracker(tmp_path / "file")
+    with pytest.raises(StorageError, match="scheme"):
+        ExperimentTracker("s4://bucket/store")
+    with pytest.raises(TrackingValidationError, match="not both"):
+        ExperimentTracker(tmp_path / "a", tracking_uri=tmp_path / "b")
+
+
+def test_a_damaged_run_is_named_and_the_others_are_found(tmp_path: Path) -> None:
+    """Reading it says which file; the rest of the store works; verify lists it."""
+    bad, good = make_store(tmp_path), make_store(tmp_path)
+    document = next(tmp_path.rglob(f"{bad}.json"))
+    document.write_text("{ no json")
+    tracker = ExperimentTracker(tmp_path)
+    with pytest.raises(CorruptDataError, match=bad):
+        tracker.get_run(bad)
+    assert tracker.get_run(good).parameters == {"a": 1}
+    assert tracker.count_runs() == 2
+    assert [damage.path for damage in tracker.verify()] == [
+        document.relative_to(tmp_path).as_posix()
+    ]
+
+
+def test_views_come_back(tmp_path: Path) -> None:
+    """index.parquet may be damaged or deleted; search still finds all, publishing makes it anew."""
+    run_id = make_store(tmp_path)
+    views = sorted(tmp_path.rglob("index.parquet"))
+    assert len(views) == 2
+    for view in views:
+        view.write_bytes(b"PAR1 damaged")
+    with ExperimentTracker(tmp_path) as tracker:
+        assert tracker.search_runs(filter="metrics.m = 0.5") == [run_id]
+        tracker.compact()
+    for view in views:
+        assert len(pd.read_parquet(view)) == 1
+        view.unlink()
+    with ExperimentTracker(tmp_path) as tracker:
+        assert tracker.search_runs(filter="params.a = '1'") == [run_id]
+
+
+def test_a_changed_artifact_is_found(tmp_path: Path) -> None:
+    """Verify compares every artifact with the hash that was recorded."""
+    run_id = make_store(tmp_path)
+    artifact = next(tmp_path.rglob("a.txt"))
+    tracker = ExperimentTracker(tmp_path)
+    assert list(tracker.verify()) == []
+    artifact.write_text("taxt")
+    assert [damage.problem for damage in tracker.verify()] == [
+        f"was changed after the run {run_id} logged it"
+    ]
+    artifact.unlink()
+    assert "missing" in next(tracker.verify()).problem
+
+
+def test_a_read_only_store_is_read(tmp_path: Path) -> None:
+    """Every reading verb works; every writing verb says that the store is for reading only."""
+    run_id = make_store(tmp_path)
+    tracker = ExperimentTracker(ReadOnlyStorage(LocalStorageBackend(tmp_path)))
+    assert tracker.get_run(run_id).history("m")["value"].tolist() == [0.5]
+    assert tracker.search_runs() == [run_id]
+    for write in (
+        lambda: tracker.start_run(name="x"),
+        lambda: tracker.create_experiment("new"),
+        lambda: tracker.set_tag(run_id, "a", "b"),
+        lambda: tracker.delete_run(run_id),
+        tracker.compact,
+    ):
+        with pytest.raises(ReadOnlyStoreError):
+            write()
+    assert tracker.count_runs() == 1
+    tracker.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_without_permission_is_read(tmp_path: Path) -> None:
+    """The system's own refusal is a ReadOnlyStoreError that names the folder."""
+    run_id = make_store(tmp_path / "store")
+    for folder in [tmp_path / "store", *(tmp_path / "store").rglob("*")]:
+        if folder.is_dir():
+            folder.chmod(0o555)
+    try:
+        tracker = ExperimentTracker(tmp_path / "store")
+        assert tracker.get_run(run_id).parameters == {"a": 1}
+        with pytest.raises(ReadOnlyStoreError, match="store"):
+            tracker.start_run(name="x")
+    finally:
+        for folder in [tmp_path / "store", *(tmp_path / "store").rglob("*")]:
+            if folder.is_dir():
+                folder.chmod(0o755)
+
+
+def test_a_copied_store_is_a_store(tmp_path: Path) -> None:
+    """A folder that was copied opens, searches and goes on."""
+    import shutil
+
+    run_id = make_store(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    with ExperimentTracker(tmp_path / "b") as tracker:
+        assert tracker.search_runs() == [run_id]
+        with tracker.start_run(name="more") as run:
+            run.log_metric("m", 1.0)
+        assert tracker.count_runs() == 2
+    assert ExperimentTracker(tmp_path / "a").count_runs() == 1
+
+
+def test_watch_gives_what_is_new_until_the_end(tmp_path: Path) -> None:
+    """Points come once, in order, while another tracker writes; then it stops."""
+    writer = ExperimentTracker(tmp_path)
+    run = writer.start_run(name="r")
+    run.log_metric("m", 0.0, step=0)
+
+    def write() -> None:
+        for step in range(1, 50):
+            run.log_metric("m", float(step), step=step)
+            time.sleep(0.001)
+        run.end()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen = [
+        point.step
+        for points in ExperimentTracker(tmp_path).watch(run.run_id, poll=0.005)
+        for point in points
+    ]
+    thread.join()
+    assert seen == list(range(50))
+
+
+def test_watch_stops_after_a_quiet_time(tmp_path: Path) -> None:
+    """A run that goes on without points is watched for as long as asked."""
+    tracker = ExperimentTracker(tmp_path)
+    run = tracker.start_run(name="r")
+    run.log_metric("m", 1.0)
+    batches = list(tracker.watch(run, timeout=0.05, poll=0.01))
+    assert [[point.value for point in batch] for batch in batches] == [[1.0]]
+
+
+def test_compaction_keeps_every_point(tmp_path: Path) -> None:
+    """Segments become Parquet parts that pandas reads; history is the same."""
+    runs = [make_store(tmp_path) for _ in range(5)]
+    with ExperimentTracker(tmp_path) as tracker:
+        done = tracker.compact()
+        assert sum(each.points for each in done) == 5
+        for run_id in runs:
+            assert tracker.get_run(run_id).history("m")["value"].tolist() == [0.5]
+    parts = list((tmp_path / "experiment_tracking" / "metrics").rglob("part-*.parquet"))
+    frame = pd.concat([pd.read_parquet(part) for part in parts])
+    assert sorted(frame["run_id"]) == sorted(runs)
+    assert set(frame["value"]) == {0.5}
