@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SafeTransaction,
         Transaction,
     )
+    from tauro.drift import DriftDetector
     from tauro.errors import (
         DeploymentError,
         DriftDetectionError,
@@ -96,9 +97,11 @@ if TYPE_CHECKING:
         StorageBackendProtocol,
     )
     from tauro.mlops._store import describe_store, verify_store
+    from tauro.pipeline import MLOpsPipeline, PipelineStage
     from tauro.registry import ModelMetadata, ModelRegistry, ModelStage, ModelVersion
     from tauro.resilience import CircuitBreaker, CircuitState, RetryConfig, with_retry
     from tauro.storage import (
+        CachedStorage,
         LocalStorageBackend,
         MemoryStorageBackend,
         PrefixedStorage,
@@ -134,6 +137,7 @@ _HOMES = {
         "SafeTransaction",
         "Transaction",
     ),
+    "tauro.drift": ("DriftDetector",),
     "tauro.errors": (
         "DeploymentError",
         "DriftDetectionError",
@@ -220,6 +224,10 @@ _HOMES = {
         "describe_store",
         "verify_store",
     ),
+    "tauro.pipeline": (
+        "MLOpsPipeline",
+        "PipelineStage",
+    ),
     "tauro.registry": (
         "ModelMetadata",
         "ModelRegistry",
@@ -233,6 +241,7 @@ _HOMES = {
         "with_retry",
     ),
     "tauro.storage": (
+        "CachedStorage",
         "LocalStorageBackend",
         "MemoryStorageBackend",
         "PrefixedStorage",
@@ -264,6 +273,7 @@ __all__ = [
     "BatchOperation",
     "BatchProcessor",
     "CacheKeyBuilder",
+    "CachedStorage",
     "CheckResult",
     "CircuitBreaker",
     "CircuitState",
@@ -273,6 +283,7 @@ __all__ = [
     "DeploymentError",
     "DiskHealthCheck",
     "DriftDetectionError",
+    "DriftDetector",
     "ErrorCode",
     "ErrorContext",
     "Event",
@@ -302,6 +313,7 @@ __all__ = [
     "MLOpsContext",
     "MLOpsError",
     "MLOpsException",
+    "MLOpsPipeline",
     "MemoryHealthCheck",
     "MemoryStorageBackend",
     "Metric",
@@ -320,6 +332,7 @@ __all__ = [
     "OptimisticLock",
     "PathManager",
     "PathValidator",
+    "PipelineStage",
     "PrefixedStorage",
     "ReadOnlyStorage",
     "ReadWriteLock",
