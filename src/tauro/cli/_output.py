@@ -86,6 +86,13 @@ class Output:
         for line in aligned([list(heads.values()), *cells]):
             self.line(line)
 
+    def pairs(self, values: Mapping[str, Any], *, title: str = "") -> None:
+        """Print names and values, a line each, under a title."""
+        if title:
+            self.line(f"\n{title}")
+        for line in aligned([[f"  {name}", to_text(value)] for name, value in values.items()]):
+            self.line(line)
+
     def _draw(self, heads: list[str], cells: list[list[str]], title: str) -> None:
         from rich.console import Console
         from rich.table import Table
@@ -143,6 +150,8 @@ class Output:
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield each row as a line, columns aligned by two spaces; line ends inside cells are shown."""
     shown = [[cell.replace("\n", "\\n") for cell in row] for row in rows]
+    if not shown:
+        return
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -95,11 +95,10 @@ def show(run_id: str) -> None:
         sections = {"Parameters": run.parameters, "Metrics": run.metrics, "Tags": run.tags}
         for title, values in sections.items():
             if values:
-                output.line(f"\n{title}")
-                output.table([{"": key, " ": value} for key, value in values.items()])
+                output.pairs(values, title=title)
         if files:
-            output.line("\nArtifacts")
-            output.table(files)
+            sizes = {str(each["path"]): f"{each['size']:,} bytes" for each in files}
+            output.pairs(sizes, title="Artifacts")
         if run.error is not None:
             output.line(f"\n{run.error.type}: {run.error.message}")
 

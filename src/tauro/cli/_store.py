@@ -28,8 +28,8 @@ def info() -> None:
 
     def render() -> None:
         parts: list[dict[str, Any]] = facts["parts"]
-        for key in ("location", "format", "store_id", "experiments", "runs", "models"):
-            output.line(f"{key.replace('_', ' '):<12} {facts[key]}")
+        keys = ("location", "format", "store_id", "experiments", "runs", "models", "files")
+        output.pairs({key.replace("_", " "): facts[key] for key in keys})
         output.line()
         output.table(parts, {"part": "Part", "files": "Files", "bytes": "Bytes"})
 

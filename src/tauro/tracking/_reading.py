@@ -195,7 +195,9 @@ class ReadVerbs(LogVerbs):
             limit: The most ids.
         """
         parts = [_condition(key, rule) for key, rule in (metric_filter or {}).items()]
-        text = " and ".join([*parts, f"({filter})"] if filter.strip() else parts)
+        if parts and filter.strip():
+            parts.append(f"({filter})")
+        text = " and ".join(parts) or filter
         page = self._query(
             experiment_ids=_ids(experiment_id),
             filter=text,
