@@ -94,6 +94,8 @@ _SPECS: dict[str, Spec] = {
         started=_E.NODE_STARTED,
         audited=False,
     ),
+    "dataset.load": Spec(Effect(_E.DATASET_LOADED), audited=False),
+    "dataset.save": Spec(Effect(_E.DATASET_SAVED), audited=False),
     "deployment.create": Spec(Effect(_E.DEPLOYMENT_CREATED, "deployments_created")),
     "deployment.update": Spec(Effect(_E.DEPLOYMENT_UPDATED)),
     "deployment.rollback": Spec(Effect(_E.DEPLOYMENT_ROLLED_BACK, "deployments_rolled_back")),
@@ -114,6 +116,7 @@ _COMPONENTS = {
     "alias": "registry",
     "pipeline": "pipeline",
     "node": "pipeline",
+    "dataset": "pipeline",
     "deployment": "deployment",
 }
 
@@ -157,6 +160,8 @@ class Operation(enum.Enum):
     ALIAS_DELETE = "alias.delete"
     PIPELINE_RUN = "pipeline.run"
     NODE_RUN = "node.run"
+    DATASET_LOAD = "dataset.load"
+    DATASET_SAVE = "dataset.save"
     DEPLOYMENT_CREATE = "deployment.create"
     DEPLOYMENT_UPDATE = "deployment.update"
     DEPLOYMENT_ROLLBACK = "deployment.rollback"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tauro.errors import NodeExecutionError, TauroError
+from tauro.events import Operation, get_observers
 from tauro.pipeline._binding import Binding, Bound, SourceKind
 from tauro.pipeline._hints import Service
 from tauro.pipeline._models import Node, join_names
@@ -74,7 +75,7 @@ class Workspace:
     def _value(self, item: Bound, node: Node, seen: dict[str, Any] | None) -> Any:
         match item.kind:
             case SourceKind.DATASET:
-                value = self._load(item.key)
+                value = self._load(item.key, node)
                 if seen is not None:
                     seen[item.key] = value
                 return value
@@ -91,15 +92,35 @@ class Workspace:
             case SourceKind.HYPERPARAMETERS:
                 return {key: node.parameters(self.params)[key] for key in node.hyperparams}
 
-    def _load(self, name: str) -> Any:
-        return self._held[name] if name in self._held else self.datasets.load(name)
+    def _load(self, name: str, node: Node) -> Any:
+        if name in self._held:
+            return self._held[name]
+        about = self._about(name, node)
+        return get_observers().perform(
+            Operation.DATASET_LOAD, about, lambda _: self.datasets.load(name), lambda _: about
+        )
+
+    def _about(self, dataset: str, node: Node) -> dict[str, Any]:
+        return {
+            "dataset": dataset,
+            "node": node.name,
+            "pipeline": self.pipeline,
+            "run_id": self.run_id,
+        }
 
     def _save(self, node: Node, value: Any) -> None:
         for name, part in split_outputs(node, value).items():
             if name in self.memory:
                 self._held[name] = part
             else:
-                self.datasets.save(name, part)
+                about = self._about(name, node)
+                # Hooks before it see the data and may replace it; events do not hold on to it.
+                get_observers().perform(
+                    Operation.DATASET_SAVE,
+                    {**about, "data": part},
+                    lambda given, name=name: self.datasets.save(name, given["data"]),
+                    lambda _, about=about: about,
+                )
 
 
 def split_outputs(node: Node, value: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tauro.catalog import Catalog, Dataset
 from tauro.config import Context
 from tauro.pipeline import Detection, Plan, Workspace
 from tauro.project._describe import PipelineSummary, draw, summarise
+from tauro.project._hooks import load_hooks
 from tauro.project._listeners import RunListener
 from tauro.project._node import NodeRunner
 from tauro.project._options import RunOptions, RunResult
@@ -100,6 +101,7 @@ class PipelineExecutor(BaseExecutor):
         self, name: str, options: RunOptions, *, listeners: Sequence[RunListener] = ()
     ) -> RunResult:
         """Run a pipeline with options made before; see :meth:`run_pipeline`."""
+        load_hooks()
         prepared = self._planner.prepare(name, options)
         run_id = new_id()
         session = Session(
@@ -198,6 +200,7 @@ class PipelineExecutor(BaseExecutor):
 
     def runner(self, name: str, options: RunOptions, run_id: str) -> NodeRunner:
         """Return what runs nodes of a run that another process conducts."""
+        load_hooks()
         return self._runner(self._planner.prepare_nodes(name, options), run_id)
 
     @property

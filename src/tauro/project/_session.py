@@ -13,7 +13,7 @@ from typing import Any
 from tauro._internal import _optional
 from tauro._internal._secrets import mask_secrets
 from tauro.config import Context
-from tauro.errors import PipelineExecutionError
+from tauro.errors import NodeExecutionError, PipelineExecutionError
 from tauro.events import Operation, get_observers
 from tauro.pipeline import (
     InlineExecutor,
@@ -24,6 +24,7 @@ from tauro.pipeline import (
     Plan,
     Scheduler,
     lost_values,
+    node_error,
     split_outputs,
 )
 from tauro.project import _node
@@ -167,9 +168,16 @@ class Session:
     def _conduct(self, node: Node) -> NodeReturn:
         """Run one try of a node between its hooks, here or where the remote executor runs it."""
         about = {**self._about(), "node": node.name}
-        return get_observers().perform(
-            Operation.NODE_RUN, about, lambda _: self._call(node), lambda _: about
-        )
+        try:
+            return get_observers().perform(
+                Operation.NODE_RUN, about, lambda _: self._call(node), lambda _: about
+            )
+        except NodeExecutionError:
+            raise
+        except Exception as error:  # a hook of the user's, or a worker that died
+            raise node_error(
+                node, error, pipeline=self.plan.pipeline.name, run_id=self.run_id
+            ) from error
 
     def _call(self, node: Node) -> NodeReturn:
         spec = NodeSpec(
