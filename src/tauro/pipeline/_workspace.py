@@ -113,14 +113,17 @@ class Workspace:
             if name in self.memory:
                 self._held[name] = part
             else:
-                about = self._about(name, node)
-                # Hooks before it see the data and may replace it; events do not hold on to it.
-                get_observers().perform(
-                    Operation.DATASET_SAVE,
-                    {**about, "data": part},
-                    lambda given, name=name: self.datasets.save(name, given["data"]),
-                    lambda _, about=about: about,
-                )
+                self._save_dataset(name, part, node)
+
+    def _save_dataset(self, name: str, data: Any, node: Node) -> None:
+        about = self._about(name, node)
+        # Hooks before it see the data and may replace it; events do not hold on to it.
+        get_observers().perform(
+            Operation.DATASET_SAVE,
+            {**about, "data": data},
+            lambda given: self.datasets.save(name, given["data"]),
+            lambda _: about,
+        )
 
 
 def split_outputs(node: Node, value: Any) -> dict[str, Any]:
