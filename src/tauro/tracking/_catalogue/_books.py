@@ -14,7 +14,7 @@ class Books:
 
     def __init__(self) -> None:
         self._records: dict[str, tuple[ExperimentRecord, bytes]] = {}
-        self.changed = False
+        self._published: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[ExperimentRecord]:
         return (record for record, _ in self._records.values())
@@ -30,13 +30,18 @@ class Books:
         known = self.get(record.experiment_id)
         if known is None or known.rev < record.rev:
             self._records[record.experiment_id] = (record, document)
-            self.changed = True
 
     def load(self, index: Index) -> None:
         """Take what was published."""
+        self._published = {}
         for document in index.column(DOCUMENT).to_pylist():
             self.put(document.encode())
-        self.changed = False
+            record = decode_experiment(document.encode())
+            self._published[record.experiment_id] = record.rev
+
+    def changed(self) -> bool:
+        """Tell whether something is newer than what was published."""
+        return {record.experiment_id: record.rev for record in self} != self._published
 
     def items(self) -> tuple[list[ExperimentRecord], list[bytes]]:
         """Return records and documents by id."""

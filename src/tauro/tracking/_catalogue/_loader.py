@@ -17,7 +17,7 @@ from tauro.tracking._catalogue._entry import Entry, EntryKind
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._reader import JournalReader, Tail, Tentative
-from tauro.tracking._catalogue._state import State, read_state
+from tauro.tracking._catalogue._state import Published, State, read_state
 from tauro.tracking._catalogue._table import runs_table
 from tauro.tracking._catalogue._view import Change, View
 from tauro.tracking._models import decode_run
@@ -98,7 +98,8 @@ class Loader:
         runs = {key: index for key, index in indices.items() if key}
         self.view = View({**before.indices, **runs})
         self.view.take_over(before)
-        self.books.changed &= "" not in indices
+        if "" in indices:
+            self.books.load(indices[""])
 
     # Views
 
@@ -120,11 +121,13 @@ class Loader:
         self.view.take_over(before)
         for run_id, rev in state.gone.items():
             self.view.remove(run_id, rev)
-        books = self._read_index(self._layout.experiments_index, state, "")
-        if books is not None:
-            self.books.load(books)
-        elif "" in state.views:
-            self._read_experiments(experiment_ids)
+        wanted = state.views.get("")
+        if wanted is not None:
+            books = self._read_index(self._layout.experiments_index, wanted)
+            if books is not None:
+                self.books.load(books)
+            else:
+                self._read_experiments(experiment_ids)
 
     def _index_of(self, experiment_id: str, state: State, before: View) -> Index | None:
         wanted = state.views.get(experiment_id)
@@ -134,24 +137,23 @@ class Loader:
         if known is not None and known.serial == REBUILT:
             # There was a reason to doubt what is published, and nobody has published since.
             return self._from_documents(experiment_id)
-        path = self._layout.runs_index(experiment_id)
-        index = self._read_index(path, state, experiment_id)
-        return self._from_documents(experiment_id) if index is None and wanted else index
+        if wanted is None:
+            return None  # Journals have it all.
+        index = self._read_index(self._layout.runs_index(experiment_id), wanted)
+        return index if index is not None else self._from_documents(experiment_id)
 
     @staticmethod
-    def _read_index(path: str, state: State, key: str) -> Index | None:
+    def _read_index(path: str, wanted: Published) -> Index | None:
         """Return the view at a path, or None where there is none that can be trusted.
 
         A missing, damaged, outdated or foreign file is all one: the view comes from documents.
         """
         try:
             index = Index(_fs.read_bytes(path))
-            wanted = state.views.get(key)
-            if wanted is not None and index.serial < wanted.serial:
+            if index.serial < wanted.serial:
                 return None
-            if wanted is None or index.checksum != wanted.checksum:
-                # Published, but not yet under a state that vouches for it.
-                index.verify()
+            if index.checksum != wanted.checksum:
+                index.verify()  # Published, and not yet under a state that vouches for it.
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return index

@@ -82,7 +82,7 @@ class Publisher:
         with self._loader.guard:
             loader = self._loader
             loader.refresh()
-            new_books = loader.books.changed or loader.state is None
+            new_books = loader.books.changed() or loader.state is None
             return _Plan(
                 epoch=loader.epoch,
                 before=loader.state,
