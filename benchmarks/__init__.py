@@ -1,0 +1,1 @@
+"""Measurements beside the peers: each module is a program that prints a table."""
