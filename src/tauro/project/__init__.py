@@ -1,5 +1,6 @@
 """A project on disk: its pipelines planned, run and recorded."""
 
+from tauro.project._auto_config import MLOpsAutoConfigurator
 from tauro.project._describe import NodeSummary, PipelineSummary
 from tauro.project._executor import BaseExecutor, PipelineExecutor
 from tauro.project._listeners import RunListener
@@ -10,6 +11,7 @@ from tauro.project._records import RunHistory, RunRecord
 
 __all__ = [
     "BaseExecutor",
+    "MLOpsAutoConfigurator",
     "NodeSpec",
     "NodeSummary",
     "PipelineExecutor",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,8 +11,8 @@ from tauro._internal import _optional
 from tauro._internal._close import did_you_mean
 from tauro.config import Context
 from tauro.errors import PlanningError
-from tauro.pipeline import DATE_PARAMETERS, Available, Detection, Graph, bind_node, build_graph
-from tauro.project._policy import MLPolicy
+from tauro.pipeline import Graph, build_graph
+from tauro.project._auto_config import MLOpsAutoConfigurator
 from tauro.project._records import RunRecord
 from tauro.project._translate import pipeline_of
 
@@ -89,7 +88,7 @@ def summarise(
         imports: Whether its functions are imported, to see which are ML by their type hints.
     """
     graph = _graph_of(context, name)
-    found = _detections(context, name, graph, imports=imports)
+    found = MLOpsAutoConfigurator(context).detect(name, imports=imports)
     nodes = tuple(
         NodeSummary(
             name=node.name,
@@ -125,8 +124,7 @@ def draw(context: Context, name: str, kind: str) -> str:
             suggestions=did_you_mean(kind, _DRAWERS) or [f"Kinds: {', '.join(_DRAWERS)}."],
         )
     graph = _graph_of(context, name)
-    found = _detections(context, name, graph, imports=True)
-    ml_nodes = [node for node, detection in found.items() if detection.is_ml]
+    ml_nodes = MLOpsAutoConfigurator(context).ml_nodes(name)
     drawing = _optional.load("tauro.pipeline._draw:drawing_of")(graph, ml_nodes)
     text: str = _optional.load(_DRAWERS[kind])(drawing)
     return text
@@ -134,19 +132,3 @@ def draw(context: Context, name: str, kind: str) -> str:
 
 def _graph_of(context: Context, name: str) -> Graph:
     return build_graph(pipeline_of(context, name), {**context.inputs, **context.outputs})
-
-
-def _detections(
-    context: Context, name: str, graph: Graph, *, imports: bool
-) -> dict[str, Detection]:
-    policy = MLPolicy(context, name)
-    datasets = {**context.inputs, **context.outputs, **graph.producers}
-    available = Available(datasets=datasets, nodes=graph.nodes, dates=DATE_PARAMETERS)
-    found: dict[str, Detection] = {}
-    for node in graph.nodes.values():
-        found[node.name] = policy.detect_unbound(node)
-        if imports:
-            # A node that cannot be bound can be shown all the same: validating says what is wrong.
-            with contextlib.suppress(PlanningError):
-                found[node.name] = policy.detect(bind_node(node, available))
-    return found

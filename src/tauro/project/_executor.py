@@ -157,7 +157,6 @@ class PipelineExecutor(BaseExecutor):
             ConfigError: There is no such pipeline.
             PlanningError: Its graph cannot be made.
         """
-        self._planner.add_import_path()
         newest = self.history().list_runs(name, limit=1)
         return summarise(self.context, name, newest=newest[0] if newest else None)
 
@@ -173,7 +172,6 @@ class PipelineExecutor(BaseExecutor):
             ConfigError: There is no such pipeline.
             PlanningError: Its graph cannot be made, or there is no such kind of drawing.
         """
-        self._planner.add_import_path()
         return draw(self.context, name, kind)
 
     def catalog(self) -> Catalog:

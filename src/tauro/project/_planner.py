@@ -49,6 +49,13 @@ class Prepared:
     volatile: frozenset[str]
 
 
+def add_import_path(context: Context) -> None:
+    """Let a project's own modules be imported."""
+    root = str(context.root)
+    if root not in sys.path:
+        sys.path.insert(0, root)
+
+
 class Planner:
     """Plans the runs of a project.
 
@@ -77,7 +84,7 @@ class Planner:
         self, name: str, options: RunOptions, resumed: RunRecord | None = None
     ) -> Prepared:
         """Return a run for an executor that somebody else has chosen and checked."""
-        self.add_import_path()
+        add_import_path(self._context)
         datasets = {**self._context.inputs, **self._context.outputs}
         volatile = frozenset(key for key, one in datasets.items() if one.format == "memory")
         plan = make_plan(
@@ -106,12 +113,6 @@ class Planner:
             resumed=resumed,
             volatile=volatile,
         )
-
-    def add_import_path(self) -> None:
-        """Let the project's own modules be imported."""
-        root = str(self._context.root)
-        if root not in sys.path:
-            sys.path.insert(0, root)
 
     # Executors
 
