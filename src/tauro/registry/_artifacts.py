@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from tauro._internal import _fs
@@ -16,6 +15,7 @@ from tauro._internal._ids import new_id
 from tauro._internal._paths import check_source
 from tauro.errors import (
     CorruptDataError,
+    PathNotAllowedError,
     ReadOnlyStoreError,
     StorageError,
     StorageExistsError,
@@ -65,6 +65,11 @@ class ArtifactStore:
             ValidationError: The folder has no file.
         """
         path = check_source(source)
+        if not path.is_dir() and not path.is_file():
+            # Reading a pipe or a device may never end.
+            raise PathNotAllowedError(
+                f"{str(source)!r} is neither a file nor a folder.", context={"path": str(source)}
+            )
         named = folder_files(path) if path.is_dir() else iter([(path.name, str(path))])
         key = f"{STAGING}/{new_id()}"
         try:
@@ -154,13 +159,12 @@ class ArtifactStore:
         self._storage.read_artifact(self.place(metadata), destination, progress=progress)
         verify_files(Path(destination), metadata.files)
 
-    @contextmanager
-    def local_folder(self, metadata: ModelMetadata) -> Iterator[Path]:
-        """Give a local folder with a version's files: the store's own, or a copy while it lasts."""
+    def local_folder(self, metadata: ModelMetadata) -> tuple[Path, bool]:
+        """Return a local folder with a version's files, and whether the caller must remove it."""
         key = self.place(metadata)
-        with TemporaryDirectory(prefix="tauro-model-") as folder:
-            self._storage.read_artifact(key, folder)
-            yield Path(folder)
+        folder = tempfile.mkdtemp(prefix="tauro-model-")
+        self._storage.read_artifact(key, folder)
+        return Path(folder), True
 
 
 class LocalArtifactStore(ArtifactStore):
@@ -213,10 +217,9 @@ class LocalArtifactStore(ArtifactStore):
         digest = _fs.hash_file(name)[1]
         return "" if digest == file.sha256 else "the file was changed after it was registered"
 
-    @contextmanager
-    def local_folder(self, metadata: ModelMetadata) -> Iterator[Path]:
-        """Give the store's own folder."""
-        yield Path(self._local_path(self.place(metadata)))
+    def local_folder(self, metadata: ModelMetadata) -> tuple[Path, bool]:
+        """Return the store's own folder."""
+        return Path(self._local_path(self.place(metadata))), False
 
 
 def make_artifact_store(storage: StorageBackend, durability: Durability) -> ArtifactStore:

@@ -172,9 +172,7 @@ def annotate(version: int, text: str) -> Decide:
 def delete_version(name: str, version: int, why: str) -> Decide:
     """Delete a version that is not in use."""
 
-    def decide(state: ModelState) -> Change | None:
-        if state.of(version).deleted is not None:
-            return None
+    def decide(state: ModelState) -> Change:
         if state.is_protected(version):
             raise in_use(name, version, state, "deleted")
         return _change("delete_version", version=version, why=why)
@@ -226,9 +224,7 @@ def purge_version(version: int, why: str) -> Decide:
 def delete_model(name: str, why: str, *, force: bool) -> Decide:
     """Delete a model with all its versions."""
 
-    def decide(state: ModelState) -> Change | None:
-        if state.deleted is not None:
-            return None
+    def decide(state: ModelState) -> Change:
         used = next((v for v in sorted(state.versions) if state.is_protected(v)), None)
         if used is not None and not force:
             error = in_use(name, used, state, "deleted with its model")

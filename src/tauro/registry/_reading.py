@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -164,8 +166,9 @@ class ReadVerbs(RegistryBase):
             FlavorError: The files cannot be read.
         """
         _, metadata = self._core.resolve(name, version, stage, alias)
-        with self._core.artifacts.local_folder(metadata) as folder:
-            return load_folder(
+        folder, is_copy = self._core.artifacts.local_folder(metadata)
+        try:
+            loaded = load_folder(
                 folder,
                 flavor=metadata.framework or None,
                 allow_pickle=allow_pickle,
@@ -173,6 +176,13 @@ class ReadVerbs(RegistryBase):
                 hashes={file.path: file.sha256 for file in metadata.files},
                 signature=signature_of(metadata),
             )
+        except BaseException:
+            if is_copy:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if is_copy:
+            weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
+        return loaded
 
     def validate(
         self,
