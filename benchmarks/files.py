@@ -1,4 +1,4 @@
-"""How many files runs of 5 metrics leave, before and after compaction: python -m benchmarks files."""
+"""How many files runs of 5 metrics leave, before and after: python -m benchmarks files."""
 
 from __future__ import annotations
 
