@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
 def close_matches(name: str, candidates: Iterable[str], *, limit: int = 3) -> list[str]:
     """Return the candidates most like ``name``, best first, compared without case."""
+    import difflib  # only on the way to an error
+
     by_folded: dict[str, str] = {}
     for candidate in candidates:
         by_folded.setdefault(candidate.casefold(), candidate)

@@ -15,6 +15,13 @@ from tauro.config._mlops_models import (
     TrackingSettings,
 )
 from tauro.config._records import DatasetConfig, NodeConfig, PipelineConfig, Settings
+from tauro.config._show import (
+    SettingExplanation,
+    explain_settings,
+    setting_origins,
+    settings_lines,
+    shown_settings,
+)
 from tauro.errors import ConfigError, ConfigProblem, SourceLocation
 
 __all__ = [
@@ -36,8 +43,13 @@ __all__ = [
     "Origin",
     "PipelineConfig",
     "RegistrySettings",
+    "SettingExplanation",
     "Settings",
     "SourceLocation",
     "TrackingSettings",
+    "explain_settings",
     "mask_secrets",
+    "setting_origins",
+    "settings_lines",
+    "shown_settings",
 ]

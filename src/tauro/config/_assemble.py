@@ -100,7 +100,7 @@ def assemble(
     interpolator = Interpolator(
         os.environ, base if isinstance(base, Map) else None, builtins, problems
     )
-    resolved = {name: _as_map(interpolator.resolve(tree)) for name, tree in clean.items()}
+    resolved = {name: interpolator.resolve_part(_as_map(tree)) for name, tree in clean.items()}
     made = Assembled(env=env, root=root, trees=resolved)
     _read_records(made, problems)
     warn_of_near_misses(resolved["global_settings"], warnings)

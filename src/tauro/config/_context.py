@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 from tauro.config._assemble import Assembled, Source, assemble
 from tauro.config._descriptor import BASE, PATH_KEYS, EnvironmentPaths, Layer, canonical_env
-from tauro.config._mlops import EMPTY, merge_levels
+from tauro.config._mlops import EMPTY, Level, merge_levels
 from tauro.config._mlops_models import MLOpsSettings
 from tauro.config._records import DatasetConfig, NodeConfig, PipelineConfig, Settings
 from tauro.config._sections import PARTS
-from tauro.config._source import Entry, Map, Node, Seq, to_plain
+from tauro.config._source import Entry, Map, Mark, Node, Seq, SourceFile, to_plain
 from tauro.errors import ConfigError, ConfigProblem, SourceLocation
 from tauro.types import StrPath
 
@@ -110,14 +110,19 @@ class Context:
         Raises:
             ConfigError: There is no such pipeline or node.
         """
-        made = self._made
-        levels = [
-            _named(self.nodes, node, "node").ml_settings if node is not None else EMPTY,
-            _named(self.pipelines, pipeline, "pipeline").ml_settings
-            if pipeline is not None
-            else EMPTY,
-        ]
-        return merge_levels([*levels, made.ml_info, made.global_level], made.root)
+        return merge_levels(self.levels_for(pipeline, node), self._made.root)
+
+    def levels_for(self, pipeline: str | None = None, node: str | None = None) -> list[Level]:
+        """Return what node, pipeline, ml_info and global settings set, strongest first.
+
+        Raises:
+            ConfigError: There is no such pipeline or node.
+        """
+        own = _named(self.nodes, node, "node").ml_settings if node is not None else EMPTY
+        shared = EMPTY
+        if pipeline is not None:
+            shared = _named(self.pipelines, pipeline, "pipeline").ml_settings
+        return [own, shared, self._made.ml_info, self._made.global_level]
 
     def origin(self, path: str) -> SourceLocation:
         """Return where a value is written, by a path such as ``nodes.train.function``.
@@ -125,14 +130,26 @@ class Context:
         Raises:
             ConfigError: Nothing is written there.
         """
+        return self.tree(path).mark.location
+
+    def tree(self, path: str = "") -> Node:
+        """Return the merged values at a path, each with its place; an empty path is everything.
+
+        Raises:
+            ConfigError: Nothing is written there.
+        """
+        trees = self._made.trees
+        if not path:
+            mark = Mark(SourceFile(self.env))
+            return Map(mark, {name: Entry(name, mark, tree) for name, tree in trees.items()})
         head, _, rest = path.partition(".")
-        tree = self._made.trees.get(head)
-        if tree is None:
-            raise _unknown(f"no part {head!r} of the configuration", head, self._made.trees)
-        node, known = _walk(tree, rest)
+        if head not in trees:
+            raise _unknown(f"There is no part {head!r} of the configuration.", head, trees)
+        node, known = _walk(trees[head], rest)
         if node is None:
-            raise _unknown(f"nothing is configured at {path!r}", rest.rpartition(".")[2], known)
-        return node.mark.location
+            last = rest.rpartition(".")[2]
+            raise _unknown(f"Nothing is configured at {path!r}.", last, known)
+        return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +176,16 @@ class ContextLoader:
         else:
             wrong = [key for key in paths if key not in PATH_KEYS]
             if wrong:
-                raise _unknown(f"unknown path {wrong[0]!r}", wrong[0], PATH_KEYS)
+                raise _unknown(
+                    f"{wrong[0]!r} is not a path that an environment has.", wrong[0], PATH_KEYS
+                )
             root = os.path.abspath(os.curdir)
             given = {key: os.path.join(root, os.fspath(path)) for key, path in paths.items()}
             name = canonical_env(env) if env is not None else BASE
             context = Context._from_layers(name, root, (Layer(name, given, {}),), ml_info)
         for warning in context.warnings:
-            hints = " ".join(warning.suggestions)
-            _log.warning("%s: %s. %s", warning.location, warning.message, hints)
+            text = ". ".join([warning.message, *warning.suggestions])
+            _log.warning("%s: %s", warning.location, text)
         return context
 
 
@@ -179,7 +198,7 @@ def _source(value: StrPath | Mapping[str, Any], root: str) -> Source:
 def _named(records: Mapping[str, Any], name: str, what: str) -> Any:
     found = records.get(name)
     if found is None:
-        raise _unknown(f"no {what} {name!r}", name, records)
+        raise _unknown(f"There is no {what} {name!r}.", name, records)
     return found
 
 

@@ -17,7 +17,8 @@ from tauro.config._source import Entry, Map, Mark, Node, Problems, Scalar, Seq
 _NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*")
 _LONGEST: Final = 1 << 20
 _DEEPEST: Final = 50
-_MOST_NODES: Final = 500_000
+_MOST_NODES: Final = 100_000
+_DEEPEST_TREE: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,31 @@ class Interpolator:
         self._problems = problems
         self._done: dict[int, tuple[Node, Node]] = {}
         self._open: list[tuple[int, str]] = []
-        self._visited = 0
+        self._depth = 0
+        self._extent: dict[int, tuple[Node, int, int]] = {}
+
+    def resolve_part(self, tree: Map) -> Map:
+        """Return a part of the configuration with every reference replaced."""
+        found = self.resolve(tree)
+        if self._measure(found)[0] > _MOST_NODES * 5:
+            message = f"more than {_MOST_NODES * 5} values once references are followed"
+            self._problems.add(message, tree.mark, ["Refer to less."])
+            return Map(tree.mark)
+        return found if isinstance(found, Map) else Map(tree.mark)
 
     def resolve(self, node: Node) -> Node:
         """Return the tree with every reference replaced; positions stay those of the reference."""
-        self._visited += 1
-        if self._visited > _MOST_NODES:
-            # Lists that refer to lists twice each double at every step.
-            message = f"more than {_MOST_NODES} values once references are followed"
+        if self._depth > _DEEPEST_TREE:
+            message = f"nested more than {_DEEPEST_TREE} deep once references are followed"
             self._problems.add(message, node.mark, ["Refer to less."])
             return _failed(node)
+        self._depth += 1
+        try:
+            return self._resolved(node)
+        finally:
+            self._depth -= 1
+
+    def _resolved(self, node: Node) -> Node:
         if isinstance(node, Map):
             return Map(node.mark, {k: self._entry(e) for k, e in node.entries.items()})
         if isinstance(node, Seq):
@@ -213,7 +229,38 @@ class Interpolator:
             return Scalar(
                 at.mark, found.value, found.text, found.quoted, found.via or f"setting {name}"
             )
+        return self._bounded(found, at)
+
+    def _bounded(self, found: Node, at: Scalar) -> Node | None:
+        """Return what was referred to, unless it grows without end.
+
+        Lists that refer to lists twice double at every step; the copies share their parts, so
+        they cost nothing until somebody walks them.
+        """
+        size, depth = self._measure(found)
+        if size > _MOST_NODES:
+            message = f"more than {_MOST_NODES} values once references are followed"
+            self._problems.add(message, at.mark, ["Refer to less."])
+            return None
+        if depth > _DEEPEST_TREE:
+            message = f"nested more than {_DEEPEST_TREE} deep once references are followed"
+            self._problems.add(message, at.mark, ["Refer to less."])
+            return None
         return found
+
+    def _measure(self, node: Node) -> tuple[int, int]:
+        """Return how many values a tree has when all are walked, and how deep it is."""
+        if isinstance(node, Scalar):
+            return 1, 1
+        known = self._extent.get(id(node))
+        if known is None:
+            parts = [e.node for e in node.entries.values()] if isinstance(node, Map) else node.items
+            measured = [self._measure(part) for part in parts]
+            size = 1 + sum(part[0] for part in measured)
+            depth = 1 + max((part[1] for part in measured), default=0)
+            # The node is kept beside its measures, so that its id is not given to another.
+            known = self._extent[id(node)] = (node, size, depth)
+        return known[1], known[2]
 
     def _names(self) -> list[str]:
         return _paths(self._settings, "") if self._settings is not None else []

@@ -39,7 +39,8 @@ _SYNTAX_HINTS: Final = {
     "another document": "Remove the '---': a file holds one document.",
 }
 _FLATTER: Final = "Write it out flatter, with fewer aliases."
-_MOST_NODES: Final = 200_000
+_SPARE_NODES: Final = 20_000
+"""How many values aliases may add to a file; without them it has fewer than characters."""
 _DEEPEST: Final = 100
 
 
@@ -65,7 +66,9 @@ def parse_yaml(text: str, source: SourceFile, problems: Problems) -> Node | None
     except RecursionError:
         problems.add("nested too deeply to be a configuration", Mark(source), [_FLATTER])
         return None
-    return _Converter(source, problems).convert(root, 0) if root is not None else None
+    if root is None:
+        return None
+    return _Converter(source, problems, len(text) + _SPARE_NODES).convert(root, 0)
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, source: SourceFile) -> tuple[str, Mark, list[str]]:
@@ -78,6 +81,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: SourceFile) -> tuple[st
     line = source.line(mark.line)
     if "\t" in line[: mark.column + 1]:
         return "not valid YAML: a tab in the indentation", mark, ["Indent with spaces."]
+    if "${" in line and "did not find expected" in what:
+        hint = 'Within { } or [ ] a reference must be in quotes: "${NAME}".'
+        return f"not valid YAML: {what}", mark, [hint]
     for part, hint in _SYNTAX_HINTS.items():
         if part in what:
             return f"not valid YAML: {what.removeprefix('but ')}", mark, [hint]
@@ -103,22 +109,21 @@ def _unreadable(
 class _Converter:
     """Turns PyYAML's nodes into ours, refusing what would not end."""
 
-    def __init__(self, source: SourceFile, problems: Problems) -> None:
+    def __init__(self, source: SourceFile, problems: Problems, most: int) -> None:
         self._source = source
         self._problems = problems
         self._open: set[int] = set()
         self._made = 0
+        self._most = most
 
     def convert(self, node: yaml.Node, depth: int) -> Node:
         mark = self._mark(node)
         self._made += 1
-        if self._made > _MOST_NODES + 1:
-            return Scalar(mark, None, failed=True)
-        if self._made > _MOST_NODES:
+        if self._made > self._most:
             # Aliases of aliases ("billion laughs") grow without bound in a few lines.
-            return self._refuse(
-                f"more than {_MOST_NODES} values once its aliases are followed", mark
-            )
+            if self._made == self._most + 1:
+                return self._refuse("its aliases multiply it without bound", mark)
+            return Scalar(mark, None, failed=True)
         if id(node) in self._open:
             return self._refuse("an alias that contains itself", mark)
         if depth > _DEEPEST:
