@@ -265,8 +265,14 @@ class RunCatalogue:
         Raises:
             LockTimeoutError: Another process published for longer than the timeout.
         """
-        self._recorded, self._published_at = False, time.monotonic()
-        return self._publisher.publish(timeout)
+        recorded, self._recorded = self._recorded, False
+        self._published_at = time.monotonic()
+        done = False
+        try:
+            done = self._publisher.publish(timeout)
+        finally:
+            self._recorded |= recorded and not done
+        return done
 
     def publish_if_due(self) -> None:
         """Publish if this process recorded something and last published a while ago.
@@ -284,8 +290,7 @@ class RunCatalogue:
 
     def close(self) -> None:
         """Let the journal go and publish what this process recorded; more may be recorded later."""
-        self._writer.close()
-        if self._recorded:
+        if self._writer.close():
             try:
                 self.publish(timeout=_CLOSE_TIMEOUT)
             except LockTimeoutError:

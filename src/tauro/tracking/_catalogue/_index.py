@@ -40,7 +40,7 @@ class Index:
             # Not read_table: it imports pandas.
             self._file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
             about = msgspec.json.decode(
-                (self._file.schema_arrow.metadata or {})[METADATA_KEY], type=About
+                (self._file.metadata.metadata or {})[METADATA_KEY], type=About
             )
         except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
             raise ValueError(f"not a view: {error}") from error

@@ -42,12 +42,12 @@ class Loader:
     def __init__(self, layout: Layout, documents: DocumentSource) -> None:
         self._layout = layout
         self._documents = documents
+        self.guard = threading.RLock()
         self.epoch = 0
         self._begin()
         tell_after_fork(self)
 
     def _begin(self) -> None:
-        self.guard = threading.RLock()
         self._loaded = False
         self.epoch += 1
         self.state: State | None = None
@@ -58,14 +58,25 @@ class Loader:
 
     def _after_fork(self) -> None:
         # Another thread of the parent may have been in the middle of a change.
+        self.guard = threading.RLock()
         self._begin()
 
     def refresh(self) -> None:
         """Take in everything that any writer was acknowledged before this call.
 
-        The order is what makes it complete: journals are listed and read first, then the state. A
-        journal that was folded away before the listing was so under a state that is seen here.
+        Raises:
+            OSError: Something could not be read; the next call begins anew.
         """
+        try:
+            self._refresh()
+        except BaseException:
+            # What was read of the journals and not taken in yet would be lost.
+            self._begin()
+            raise
+
+    def _refresh(self) -> None:
+        # The order is what makes it complete: journals are listed and read first, then the state.
+        # A journal that was folded away before the listing was so under a state that is seen here.
         first = not self._loaded
         if first:
             self._load(read_state(self._layout))
@@ -94,7 +105,7 @@ class Loader:
     def adopt(self, state: State, indices: Mapping[str, Index]) -> None:
         """Start from a publication that was made of what is in memory."""
         before, self.state = self.view, state
-        self.reader.forget(state.folded)
+        self.reader.skip(state.folded)
         runs = {key: index for key, index in indices.items() if key}
         self.view = View({**before.indices, **runs})
         self.view.take_over(before)
@@ -114,7 +125,7 @@ class Loader:
         else:
             # Under a new state what was there and is gone was folded into the views.
             self.reader.forget(set(self.reader.lost))
-        self.reader.forget(state.folded)
+        self.reader.skip(state.folded)
         experiment_ids = self._documents.experiment_ids()
         indices = {each: self._index_of(each, state, before) for each in experiment_ids}
         self.view = View(_present(indices))

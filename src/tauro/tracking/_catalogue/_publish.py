@@ -135,6 +135,11 @@ class Publisher:
         changed = folder.st_mtime_ns if folder is not None else 0
         return Published(index.serial, index.checksum, changed)
 
+    def _left_over(self, plan: _Plan) -> list[str]:
+        """Return journals of the publication before that could not be removed then."""
+        folded = plan.before.folded if plan.before else []
+        return [name for name in folded if _fs.stat(self._layout.journal_file(name))]
+
     def _commit(
         self, plan: _Plan, serial: int, written: dict[str, Index], dead: dict[str, int]
     ) -> None:
@@ -149,13 +154,13 @@ class Publisher:
             serial=serial,
             views=views,
             watermark=watermark,
-            folded=sorted(dead),
+            folded=sorted({*dead, *self._left_over(plan)}),
             # Below the offsets stand entries of runs that are gone by an entry in another journal.
             gone=plan.gone if plan.pending else {},
         )
         try:
             write_state(self._layout, state)
-            for name in dead:
+            for name in state.folded:
                 _fs.discard(self._layout.journal_file(name))
         finally:
             for name, fd in dead.items():

@@ -45,13 +45,16 @@ class JournalReader:
         self.offsets: dict[str, int] = {}
         self.lost: set[str] = set()
         """Journals that were read once and are not there any more."""
+        self._folded: frozenset[str] = frozenset()
 
     def tail(self) -> Tail:
         """Return what was written since the last call."""
         found = Tail()
         unseen = set(self.offsets)
         for entry in _fs.list_dir(self._layout.journal):
-            if entry.name.endswith(JOURNAL_SUFFIX) and not _fs.is_temporary(entry.name):
+            if not entry.name.endswith(JOURNAL_SUFFIX) or _fs.is_temporary(entry.name):
+                continue
+            if entry.name not in self._folded:
                 self._tail_file(entry, found)
                 unseen.discard(entry.name)
         self.lost |= unseen
@@ -62,6 +65,11 @@ class JournalReader:
         for name in names:
             self.offsets.pop(name, None)
         self.lost.difference_update(names)
+
+    def skip(self, folded: Collection[str]) -> None:
+        """Drop journals that were folded away, and do not read what could not be removed."""
+        self._folded = frozenset(folded)
+        self.forget(folded)
 
     def _tail_file(self, entry: os.DirEntry[str], found: Tail) -> None:
         offset = self.offsets.get(entry.name, 0)

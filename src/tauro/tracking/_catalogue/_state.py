@@ -38,7 +38,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         views: Each experiment's view; that of the experiments under ``""``.
         watermark: How much of each journal that was left the views hold.
         gone: Runs that are gone and stand in the journals after a watermark, with their revision.
-        folded: The journals that were removed, for all they held is in the views.
+        folded: Journals that are removed, for all they hold is in the views.
     """
 
     format: int

@@ -134,10 +134,12 @@ class JournalWriter:
                 self._retire()
             file.close_if_done()
 
-    def close(self) -> None:
-        """Let the file go; a later entry opens another."""
+    def close(self) -> bool:
+        """Let the file go, and tell whether there was one; a later entry opens another."""
         with self._lock:
+            open_file = self._file is not None
             self._retire()
+        return open_file
 
     def _open(self) -> _File:
         if self._file is None:

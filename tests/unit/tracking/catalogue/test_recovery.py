@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from tests.unit.tracking.catalogue.support import DAY, Store, make_run, seconds
 
+from tauro._internal import _fs
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._catalogue._entry import Entry, EntryKind, encode_entry
 from tauro.tracking._catalogue._publish import Publisher
@@ -257,3 +259,29 @@ def test_a_removed_run_stays_removed_while_older_entries_are_read_again(store: S
         other.catalogue.publish()
         assert store.fresh().ids(include_deleted=True) == ["a"]
         assert store.ids(include_deleted=True) == ["a"]
+
+
+def test_a_journal_that_could_not_be_removed_brings_nothing_back(store: Store) -> None:
+    """It still tells of a run whose removal another journal told, which is gone."""
+    other, run = store.fresh(), make_run(run_id="old")
+    store.put(run, make_run(run_id="a"))
+    (kept,) = store.journals()
+    other.remove(run)
+    for each in (store, other):
+        each.catalogue._writer.close()
+
+    def keep(operation: str, path: str) -> None:
+        if operation == "unlink" and path == str(kept):
+            raise OSError(errno.EIO, "Input/output error")
+
+    _fs.set_fault_hook(keep)
+    try:
+        store.catalogue.publish()
+    finally:
+        _fs.set_fault_hook(None)
+    assert store.journals() == [kept]
+    assert store.fresh().ids() == ["a"]
+    store.put(make_run(run_id="b"))
+    store.catalogue.close()
+    assert store.journals() == []
+    assert sorted(store.fresh().ids()) == ["a", "b"]
