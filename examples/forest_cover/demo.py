@@ -44,7 +44,7 @@ SAMPLE = {
     "soil_type": "c2702",
 }
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 """How long a server may take to start; a loaded machine is slow, a hung one must be noticed."""
 
 
@@ -287,7 +287,7 @@ def report_drift(snapshot: str, environment: dict[str, str]) -> Path:
     features = report["features"].values()
     for feature in sorted(features, key=lambda one: one["status"] != "drift"):
         finding = feature["verdict"].partition(". ")[0].partition(": ")[2]
-        say(f"    {feature['name']:36}{feature['status']:8}{finding}")
+        say(f"    {feature['name']:36}{feature['status']:12}{finding}")
     if not report["drift_detected"]:
         raise StepError("drift", "the differing batch was not told from the training data")
     return page

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples/forest_cover/demo.py"
 REAL = ROOT.parent / "shared/data/covertype_22849.csv"
 MODEL = "forest-cover-classifier"
+pytestmark = pytest.mark.timeout(900)
 SAMPLE: Final = {
     "elevation": 2596,
     "aspect": 51,
@@ -38,6 +39,8 @@ SAMPLE: Final = {
     "wilderness_area": "cache",
     "soil_type": "c2702",
 }
+PATIENCE: Final = 840
+"""Seconds after which a walk is hung and not slow: it takes 30 s on two idle cores."""
 CANDIDATES = {"logistic_regression", "random_forest", "svc"}
 LAST_LINE = re.compile(
     r"Champion (?P<champion>\w+), version (?P<version>\d+), f1_macro (?P<f1>0\.\d{4}); "
@@ -75,7 +78,7 @@ def walk(home: Path, **further: str) -> Road:
         env=environment(home, **further),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENCE,
         check=False,
     )
     return Road(home, done.returncode, done.stdout, done.stderr)
@@ -124,7 +127,7 @@ def test_what_the_demo_reached_is_what_the_evaluation_measures(road: Road) -> No
         env=environment(road.home),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENCE,
         check=True,
     )
     decided = json.loads((road.home / "training_result.json").read_text())
@@ -152,7 +155,7 @@ def test_the_store_opens_with_pandas_alone(road: Road) -> None:
         [sys.executable, "-I", "-c", code, str(road.home / "mlops_data")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -209,7 +212,7 @@ def standing(home: Path, **further: str) -> Iterator[tuple[subprocess.Popen[str]
     finally:
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=60)
+        child.communicate(timeout=PATIENCE)
 
 
 def test_a_second_walk_stays_up_and_serves_until_ctrl_c(road: Road, tmp_path: Path) -> None:
@@ -228,7 +231,7 @@ def test_a_second_walk_stays_up_and_serves_until_ctrl_c(road: Road, tmp_path: Pa
         assert LAST_LINE.fullmatch(said[-2])
         _check_service(server, decided["version"])
         child.send_signal(signal.SIGINT)
-        rest, _ = child.communicate(timeout=60)
+        rest, _ = child.communicate(timeout=PATIENCE)
         assert (child.returncode, rest.split()) == (0, ["Ended."])
     for address in (server, source):
         with pytest.raises(httpx.ConnectError):
@@ -296,7 +299,7 @@ def test_a_walk_that_is_interrupted_ends_its_servers(tmp_path: Path) -> None:
             address = line.split()[-1]
             break
     child.send_signal(signal.SIGINT)
-    rest, _ = child.communicate(timeout=60)
+    rest, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 130, rest
     assert "Interrupted." in rest
     with pytest.raises(httpx.ConnectError):

@@ -24,7 +24,7 @@ def run(code: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         env={**environment, "TAURO_CACHE_DIR": str(folder / "cache")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
 

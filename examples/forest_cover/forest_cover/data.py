@@ -37,7 +37,7 @@ def load_samples(path: str | Path | None = None) -> tuple[list[Sample], str]:
 
 def read_csv(path: Path) -> list[Sample]:
     """Return the rows of a CSV file, as written there."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)
         header = [name.strip().lower() for name in next(reader, [])]
         if header != [name.lower() for name in SOURCE_COLUMNS]:

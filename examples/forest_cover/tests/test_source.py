@@ -276,7 +276,7 @@ def test_the_process_ends_in_peace_and_goes_on_where_it_was(
             tenth = {tuple(row) for row in split_tenths(SAMPLES)[batch - 1]}
             assert {tuple(row) for row in answer["data"]} <= tenth
             child.send_signal(number)
-            out, err = child.communicate(timeout=30)
+            out, err = child.communicate(timeout=280)
             assert (child.returncode, out, err) == (0, "The source has ended\n", "")
 
 
@@ -301,7 +301,7 @@ def test_a_wrong_option_is_said_without_a_traceback(options: list[str], message:
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
         check=False,
     )
     assert done.returncode != 0
