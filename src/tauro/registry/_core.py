@@ -231,15 +231,18 @@ class RegistryCore:
 
         return ledger, ledger.change(checked)
 
-    def rename(self, old: str, new: str) -> None:
-        """Rename a model that is there.
+    def rename(self, old: str, new: str) -> bool:
+        """Rename a model that is there; tell whether it had another name.
 
         Raises:
             ModelExistsError: The new name is taken, or was before.
         """
         ledger = self.model(old)
+        if old == new:
+            return False
         claim_name(self.storage, ledger, self.ledger(new), new)
         self.ledger(new)
+        return True
 
     def uri(self, metadata: ModelMetadata) -> str:
         """Return where a version's files are, as a URI."""

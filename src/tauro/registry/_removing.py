@@ -105,9 +105,8 @@ class RemoveVerbs(RegistryBase):
 
         def act(data: dict[str, Any]) -> bool:
             old, new = check_model_name(data["name"]), check_model_name(data["new_name"])
-            if old == new:
+            if not self._core.rename(old, new):
                 return False
-            self._core.rename(old, new)
             for changed in (old, new):
                 self._index.note(changed)
             return True

@@ -8,7 +8,7 @@ A model's name is its folder, and others may register and promote meanwhile. So:
    version, and by a change that says where it went. Whoever would register or promote next finds
    one of them first.
 3. Everything before is copied, number by number. What exists was copied by somebody else.
-4. A mark says that it is done.
+4. A mark says that it is done, and the files are moved.
 
 Whoever opens the new name and misses the mark does the steps again; none can do harm twice. The
 old name stays reserved, so that what still refers to it learns where the model went.
@@ -90,6 +90,7 @@ class Renaming:
             mark = {"from": first.moved_from, "at": closing.at}
             self._create(done, msgspec.json.encode(mark))
             ledger.refresh()
+            self._artifacts.gather(ledger)
         ledger.is_settled = True
 
     def _copy(self, source: ModelLedger, ledger: ModelLedger, closing: Change) -> None:
