@@ -12,6 +12,7 @@ from tauro.errors import ValidationError
 from tauro.validation import validate_model_name
 
 _ALIAS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,127}")
 _VERSION_LIKE: Final = re.compile(r"[vV]?\d+|latest", re.IGNORECASE)
 # Characters that some file system refuses, besides those that no name may have.
 _REFUSED_IN_FILES: Final = re.compile(r'[%\\*?"<>|]')
@@ -56,6 +57,21 @@ def check_alias(alias: Any) -> str:
             suggestions=["Name what the version is for: champion, challenger, eu-blue."],
         )
     return alias
+
+
+def check_label(label: Any) -> str:
+    """Return a version label; "" is none.
+
+    Raises:
+        ValidationError: It is no text of letters, digits, ``_ . + -``.
+    """
+    if isinstance(label, str) and (not label or _LABEL.fullmatch(label)):
+        return label
+    raise ValidationError(
+        f"{label!r} cannot be a version label; expected up to 128 letters, digits, '_', '.', '+', "
+        "'-', such as 1.0.0.",
+        context={"label": str(label)},
+    )
 
 
 def folder_of(name: str) -> str:

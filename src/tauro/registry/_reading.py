@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from tauro._internal._close import did_you_mean
 from tauro.errors import ModelNotFoundError, ValidationError
 from tauro.flavors import LoadedModel
 from tauro.flavors import load_model as load_folder
@@ -51,6 +52,23 @@ class ReadVerbs(RegistryBase):
             ModelNotFoundError: There is no such alias.
         """
         return self._view(*self._core.resolve(name, alias=alias))
+
+    def get_model_by_label(self, name: str, label: str) -> ModelVersion:
+        """Return the version with a label such as ``1.0.0``.
+
+        Raises:
+            ModelNotFoundError: There is no such version.
+        """
+        ledger = self._core.model(name)
+        labels = {ledger.metadata(n).label: n for n in live_versions(ledger)}
+        if not label or label not in labels:
+            known = ", ".join(filter(None, labels)) or "none"
+            raise ModelNotFoundError(
+                f"{name} has no version with the label {label!r}; it has {known}.",
+                context={"name": name, "label": label},
+                suggestions=did_you_mean(label, filter(None, labels)),
+            )
+        return self._view(ledger, ledger.metadata(labels[label]))
 
     def list_models(self) -> list[dict[str, Any]]:
         """Return every model with the fields of its latest version, by name."""

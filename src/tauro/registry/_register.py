@@ -29,7 +29,7 @@ from tauro.registry._artifacts import digest_of
 from tauro.registry._core import RegistryCore
 from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import ArtifactFile, ModelMetadata, ParentVersion
-from tauro.registry._names import check_model_name
+from tauro.registry._names import check_label, check_model_name
 from tauro.registry._values import (
     check_text,
     clean_dependencies,
@@ -138,7 +138,7 @@ class Registration:
             dependencies=clean_dependencies(data.get("dependencies")),
             experiment_run_id=None if run_id is None else str(getattr(run_id, "run_id", run_id)),
             parents=[_parent(entry) for entry in self.parents],
-            label=self.label,
+            label=check_label(self.label),
         )
 
     def _open(self, name: str) -> ModelLedger:
