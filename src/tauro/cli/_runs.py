@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,19 @@ def _flat(run: dict[str, Any], metrics: Sequence[str]) -> dict[str, Any]:
     return {**run, **{f"metrics.{key}": run["metrics"].get(key) for key in metrics}}
 
 
+def _telling(keys: list[list[str]], most: int = 4) -> list[str]:
+    """Return the metrics that a table has room for: those of most runs, one of a family last.
+
+    ``f1_class_0`` to ``f1_class_6`` are a family: names that differ in a number at the end only.
+    """
+    counts = Counter(key for of_run in keys for key in of_run)
+    families = Counter(key.rstrip("0123456789") for key in counts)
+    order = sorted(counts, key=lambda k: (families[k.rstrip("0123456789")] > 1, -counts[k], k))
+    return order[:most]
+
+
 def _print_runs(output: Output, runs: list[dict[str, Any]]) -> None:
-    keys = sorted({key for run in runs for key in run["metrics"]})[:4]
+    keys = _telling([list(run["metrics"]) for run in runs])
     columns = {**_COLUMNS, **{f"metrics.{key}": key for key in keys}}
     output.result(runs, lambda: output.table([_flat(run, keys) for run in runs], columns))
 

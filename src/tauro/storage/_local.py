@@ -15,6 +15,7 @@ from tauro._internal import _fs
 from tauro._internal._clock import from_ns, now_ns
 from tauro._internal._paths import check_key, check_source
 from tauro.errors import (
+    MLOpsError,
     PathNotAllowedError,
     ReadOnlyStoreError,
     StorageConflictError,
@@ -314,7 +315,7 @@ class LocalStorageBackend(StorageBackend):
     def _errors(self, verb: str, path: str) -> Iterator[None]:
         try:
             yield
-        except StorageError:
+        except MLOpsError:  # ours already; some are OSErrors too
             raise
         except FileExistsError as error:
             raise StorageExistsError(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from tauro._internal._active import active_run_id
 from tauro._internal._close import did_you_mean
 from tauro._internal._fork import tell_after_fork
-from tauro.errors import RunNotFoundError, StorageError, TrackingValidationError
+from tauro.errors import MLOpsError, RunNotFoundError, StorageError, TrackingValidationError
 from tauro.events import Observers, Operation, get_observers
 from tauro.storage import (
     PrefixedStorage,
@@ -191,7 +191,7 @@ def index_errors(root: StrPath) -> Iterator[None]:
     """Turn the file system's errors at the run index into ours."""
     try:
         yield
-    except StorageError:
+    except MLOpsError:  # ours already; some are OSErrors too
         raise
     except OSError as error:
         raise StorageError(

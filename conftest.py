@@ -1,4 +1,4 @@
-"""Options and fixtures that all tests share."""
+"""Options and fixtures that all tests share, those of the examples too."""
 
 from __future__ import annotations
 
