@@ -313,7 +313,7 @@ def test_ctrl_c_stops_cleanly_and_prints_how_to_resume(folder: Path, arguments: 
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert re.search(r"Resume with: tauro run --env dev --pipeline wait --resume \w{26}", err)
+    assert re.search(r"Resume with: tauro run --env dev --pipeline wait .*--resume \w{26}", err)
     (record,) = (folder / ".tauro" / "runs").iterdir()
     last = json.loads(record.read_text().splitlines()[-1])
     assert last["status"] == "interrupted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
@@ -259,9 +260,22 @@ class Session:
             for name in done
             if name in self._results and kept_value(self._results[name].value) is not None
         }
-        command = f"tauro run --env {self.context.env} --pipeline {self.plan.pipeline.name}"
         again = lost_values(self.plan, done, kept)
         if not again:
-            return f"Resume with: {command} --resume {self.run_id}"
+            return f"Resume with: {self._command()} --resume {self.run_id}"
         nodes = [name for name in self.plan.order if name not in done or name in again]
-        return f"Continue with: {command} {' '.join(f'--node {name}' for name in nodes)}"
+        return f"Continue with: {self._command()} {' '.join(f'--node {name}' for name in nodes)}"
+
+    def _command(self) -> str:
+        """Return the command of a run like this one, as it can be typed in this folder."""
+        words = ["tauro", "run", "--env", self.context.env]
+        words += ["--pipeline", self.plan.pipeline.name]
+        root = str(self.context.root)
+        given = {
+            "--project": root if root != os.getcwd() else None,
+            "--store": self.store,
+            "--tenant": self.tenant,
+            "--executor": "processes" if self.options.executor == "processes" else None,
+        }
+        words += [word for flag, value in given.items() if value for word in (flag, value)]
+        return shlex.join(words)
