@@ -143,6 +143,6 @@ class CatalogueMachine(RuleBasedStateMachine):
 
 
 CatalogueMachine.TestCase.settings = settings(
-    deadline=None, max_examples=15, stateful_step_count=20
+    deadline=None, max_examples=10, stateful_step_count=15
 )
 TestCatalogue = CatalogueMachine.TestCase

@@ -22,7 +22,7 @@ from tauro.tracking._catalogue._view import Change, View
 from tauro.tracking._models import RunRecord, RunStatus, encode, metric_from_json, metric_to_json
 from tauro.tracking._query import OrderKey, matches, parse_filter, parse_order, sort_records
 
-relaxed = settings(deadline=None, max_examples=60)
+relaxed = settings(deadline=None, max_examples=40)
 
 Truth = bool | None
 Condition = tuple[str, Callable[[RunRecord], Truth]]

@@ -203,9 +203,8 @@ class ReadVerbs(LogVerbs):
             filter=text,
             order_by=_order(order_by),
             limit=limit,
-            fields=["run_id"],
         )
-        return [run["run_id"] for run in page.runs]
+        return page.run_ids
 
     def list_runs(
         self,

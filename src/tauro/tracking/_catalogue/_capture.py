@@ -26,12 +26,12 @@ class Captured:
     """The runs of a page.
 
     Attributes:
-        size: How many.
+        ids: Of the runs, in order.
         parts: Those that are as they were published.
         changed: Position and document of those that are newer.
     """
 
-    size: int
+    ids: list[str]
     parts: list[Part]
     changed: list[tuple[int, bytes]]
 
@@ -44,7 +44,7 @@ class Captured:
                 found[position] = decode_run(document)
         for position, document in self.changed:
             found[position] = decode_run(document)
-        return [found[position] for position in range(self.size)]
+        return [found[position] for position in range(len(self.ids))]
 
     def table(self) -> pa.Table:
         """Return the runs as a table with every column, in order."""
@@ -60,7 +60,7 @@ class Captured:
         for part in self.parts:
             tables.append(part.index.rows(part.rows, part.index.names - {DOCUMENT}))
             positions += part.positions
-        places = [0] * self.size
+        places = [0] * len(self.ids)
         for place, position in enumerate(positions):
             places[position] = place
         return stack(tables).take(as_positions(places))

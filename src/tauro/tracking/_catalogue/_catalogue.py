@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from tauro.errors import LockTimeoutError, MLOpsError, TrackingValidationError
+from tauro.errors import MLOpsError, TrackingValidationError
 from tauro.tracking._catalogue._documents import DocumentSource, LocalDocuments
 from tauro.tracking._catalogue._entry import EntryKind
 from tauro.tracking._catalogue._fields import experiment_fields
@@ -293,8 +293,9 @@ class RunCatalogue:
         if self._writer.close():
             try:
                 self.publish(timeout=_CLOSE_TIMEOUT)
-            except LockTimeoutError:
-                _log.warning("The run index was not published; whoever publishes next does it.")
+            except (OSError, MLOpsError) as error:
+                # A view is late, nothing is lost: whoever publishes next does it.
+                _log.warning("The run index was not published: %s", error)
 
     def _fresh(self) -> View:
         self._loader.refresh()

@@ -53,10 +53,15 @@ class RunPage:
         self.total = total
 
     def __len__(self) -> int:
-        return self._captured.size
+        return len(self._captured.ids)
 
     def __repr__(self) -> str:
         return f"RunPage({len(self)} of {self.total} runs)"
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The ids of the runs, in order, at no cost."""
+        return list(self._captured.ids)
 
     @cached_property
     def records(self) -> list[RunRecord]:
@@ -82,12 +87,13 @@ def _row(record: RunRecord, fields: Sequence[Field] | None) -> RunRow:
     if fields is not None:
         values = run_fields(record)
         return RunRow((str(field), _plain(raw_value(values, field), field)) for field in fields)
-    row = RunRow((name, getattr(record, name)) for name in RunRecord.__struct_fields__)
+    row = RunRow(msgspec.structs.asdict(record))
     row["status"] = record.status.value
     row["metrics"] = {key: metric_from_json(value) for key, value in record.metrics.items()}
     row["artifacts"] = [artifact.path for artifact in record.artifacts]
     for name in ("inputs", "models", "owner", "error"):
-        row[name] = msgspec.to_builtins(row[name])
+        if row[name]:
+            row[name] = msgspec.to_builtins(row[name])
     return row
 
 

@@ -166,7 +166,7 @@ class View:
             Part(indices[number], members, positions)
             for number, (positions, members) in published.items()
         ]
-        return Captured(len(rows), parts, changed)
+        return Captured([self.ids[row] for row in rows], parts, changed)
 
     # Columns
 

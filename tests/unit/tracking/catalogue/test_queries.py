@@ -38,7 +38,7 @@ def test_filter_order_and_limit(filled: Store) -> None:
     page = filled.catalogue.query(
         filter="metrics.acc >= 0.2 and params.kind = 'tree'", order_by=["metrics.acc DESC"], limit=2
     )
-    assert [run.run_id for run in page.runs] == ["run4", "run3"]
+    assert page.run_ids == [run.run_id for run in page.runs] == ["run4", "run3"]
     assert page.total == 3
     assert len(page) == 2
     assert page.next_page_token is not None
