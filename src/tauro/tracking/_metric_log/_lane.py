@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import get_ident
 from typing import Final, Literal
 
 import numpy as np
@@ -117,8 +116,8 @@ class Lane:
 
     def __init__(self, number: int, options: LaneOptions) -> None:
         self.options = options
-        self._lock = threading.Lock()
-        self._holder = 0
+        self._lock = threading.RLock()
+        self._in_use = False
         self.name = f"{options.writer_id}-{number:04d}"
         self.segment: Segment | None = None
         self.finished = 0
@@ -134,20 +133,28 @@ class Lane:
         self._forget_names()
 
     @contextmanager
-    def held(self, *, wait: bool = True) -> Iterator[bool]:
-        """Hold the lane; gives False where this thread holds it already, or need not wait.
+    def held(self) -> Iterator[bool]:
+        """Hold the lane; gives False where this thread is in the middle of holding it already.
 
-        A signal handler may come here in the middle of its thread's own append.
+        A signal handler may come here at any point of its thread's own append. That is why the
+        lock lets its owner in again, and a flag behind it tells whether the lane is in use.
         """
-        if self._holder == get_ident() or not self._lock.acquire(blocking=wait):
-            yield False
-            return
-        try:
-            self._holder = get_ident()
-            yield True
-        finally:
-            self._holder = 0
+        with self._lock:
+            if self._in_use:
+                yield False
+                return
+            self._in_use = True
+            try:
+                yield True
+            finally:
+                self._in_use = False
+
+    def is_contended(self) -> bool:
+        """Tell whether another thread holds the lane just now."""
+        free = self._lock.acquire(blocking=False)
+        if free:
             self._lock.release()
+        return not free
 
     def _forget_names(self) -> None:
         self._tables: dict[str, dict[str, int]] = {}

@@ -91,7 +91,9 @@ class Lanes:
             return
         for experiment_id, lanes in list(self._by_thread.items()):
             for thread, lane in list(lanes.items()):
-                with lane.held(wait=False) as mine:
+                if lane.is_contended():
+                    continue
+                with lane.held() as mine:
                     if mine and lane.idle:
                         del lanes[thread]
                         with storage_errors("Sealing metrics", lane.options.folder):
