@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +21,8 @@ from tauro.tracking._metric_log._format import (
     pack_point,
     pack_slot_into,
 )
-from tauro.tracking._metric_log._lane import MAX_KEYS, Codes
+from tauro.tracking._metric_log._lane import MAX_KEYS, Codes, Lane
+from tauro.tracking._metric_log._segment import Segment
 from tauro.tracking._metric_log._values import (
     as_integer,
     as_integers,
@@ -30,11 +32,17 @@ from tauro.tracking._metric_log._values import (
     refuse,
 )
 
-if TYPE_CHECKING:
-    from tauro.tracking._metric_log._log import MetricLog
-    from tauro.tracking._metric_log._segment import Segment
-
 _crc32: Final = zlib.crc32
+
+
+class LaneSource(Protocol):
+    """What a writer needs of its log."""
+
+    def lane(self, experiment_id: str) -> AbstractContextManager[Lane]:
+        """Hold the lane of this thread in an experiment."""
+
+    def forget(self, experiment_id: str, run_id: str) -> None:
+        """Drop what was kept for the speed of a run that ended."""
 
 
 class RunWriter:
@@ -42,7 +50,7 @@ class RunWriter:
 
     __slots__ = ("__weakref__", "_log", "_tables", "experiment_id", "run_id")
 
-    def __init__(self, log: MetricLog, experiment_id: str, run_id: str) -> None:
+    def __init__(self, log: LaneSource, experiment_id: str, run_id: str) -> None:
         self.experiment_id = experiment_id
         self.run_id = run_id
         self._log = log
