@@ -71,7 +71,7 @@ def test_nan_is_a_value(value: object) -> None:
         10**400,
         object(),
     ],
-    ids=repr,
+    ids=lambda value: "object()" if type(value) is object else repr(value),
 )
 def test_what_is_no_number_is_refused(wrong: object) -> None:
     with pytest.raises(TrackingValidationError) as caught:
