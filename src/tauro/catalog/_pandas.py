@@ -12,6 +12,7 @@ import pyarrow as pa
 from tauro._internal import _optional
 from tauro._internal._dataset import DatasetSpec
 from tauro.catalog._engine import READ_ERRORS, Job
+from tauro.catalog._json_rows import dump_rows
 
 
 class PandasEngine:
@@ -53,8 +54,7 @@ class PandasEngine:
         elif job.spec.format == "excel":
             frame.to_excel(job.source, **{"index": False, **options})
         elif job.spec.format == "json":
-            defaults = {"orient": "records", "lines": job.is_lines, "date_format": "iso"}
-            frame.to_json(job.source, **{**defaults, **options})
+            _write_json(frame, job, options)
         else:
             defaults = {"sep": job.separator, "index": False, "header": job.header}
             frame.to_csv(job.source, **{**defaults, **options})
@@ -99,6 +99,15 @@ class PandasEngine:
         series = values.to_pandas()
         series.index = frame.index
         return frame.assign(**{name: series})
+
+
+def _write_json(frame: pd.DataFrame, job: Job, options: dict[str, Any]) -> None:
+    if options:
+        frame.to_json(job.source, **{"orient": "records", "lines": job.is_lines, **options})
+        return
+    rows: Any = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    with open(job.source, "wb") as file:
+        file.write(dump_rows(rows, lines=job.is_lines))
 
 
 def _json(job: Job, options: dict[str, Any]) -> Any:

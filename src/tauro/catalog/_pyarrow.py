@@ -16,6 +16,7 @@ import pyarrow.parquet
 from tauro._internal import _optional
 from tauro._internal._dataset import DatasetSpec
 from tauro.catalog._engine import READ_ERRORS, Job
+from tauro.catalog._json_rows import dump_rows
 
 
 class PyarrowEngine:
@@ -67,9 +68,8 @@ class PyarrowEngine:
             frame.to_pandas().to_excel(job.source, **{"index": False, **options})
         elif job.spec.format == "json":
             # Arrow reads JSON and does not write it.
-            frame.to_pandas().to_json(
-                job.source, **{"orient": "records", "lines": job.is_lines, **options}
-            )
+            with open(job.source, "wb") as file:
+                file.write(dump_rows(frame.to_pylist(), lines=job.is_lines))
         else:
             settled = {
                 "write_options": pa.csv.WriteOptions(

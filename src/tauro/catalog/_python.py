@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tauro._internal._dataset import DatasetSpec
 from tauro.catalog._engine import READ_ERRORS, Job, is_records
+from tauro.catalog._json_rows import dump_rows
 from tauro.errors import DatasetError
 
 
@@ -53,18 +54,19 @@ class PythonEngine:
 
     def write(self, frame: list[dict[str, Any]], job: Job) -> None:
         """Write rows to one file."""
-        buffer = io.StringIO(newline="")
         if job.spec.format == "json":
-            buffer.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in frame)
+            data = dump_rows(frame, lines=job.is_lines)
         else:
+            buffer = io.StringIO(newline="")
             options = {"delimiter": job.separator, "lineterminator": "\n", **job.spec.save_options}
             writer = csv.DictWriter(buffer, self.columns(frame), **options)
             if job.header:
                 writer.writeheader()
             writer.writerows(frame)
+            data = buffer.getvalue().encode()
         opener = gzip.open if job.is_gzip else open
         with opener(job.source, "wb") as file:
-            file.write(buffer.getvalue().encode())
+            file.write(data)
 
     def concat(self, frames: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
         """Return the rows of several lists as one."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tauro._internal._dataset import SUFFIXES, DatasetSpec
 from tauro.catalog._engine import READ_ERRORS, Engine, Job, is_records, reading, writing
 from tauro.catalog._frames import FrameDataset
+from tauro.catalog._json_rows import plain
 from tauro.catalog._place import Place
 from tauro.catalog._registry import load_engine
 from tauro.catalog._schema import checked
@@ -64,7 +65,7 @@ class JsonDataset(FrameDataset):
         if spec.write_mode == "append" and not spec.versioned and place.exists():
             data = self._extended(data)
         with writing(spec, place.shown, READ_ERRORS):
-            text = json.dumps(data, default=_plain, **{**_JSON, **spec.save_options})
+            text = json.dumps(data, default=plain, **{**_JSON, **spec.save_options})
             _save_bytes(text.encode() + b"\n", place, spec)
 
     def _extended(self, data: Any) -> list[Any]:
@@ -80,17 +81,6 @@ class JsonDataset(FrameDataset):
 
 
 _JSON: Final[dict[str, Any]] = {"ensure_ascii": False, "indent": 2}
-
-
-def _plain(value: Any) -> Any:
-    """Return numpy scalars and arrays, dates and paths as JSON has them."""
-    for method in ("tolist", "isoformat"):
-        convert = getattr(value, method, None)
-        if convert is not None:
-            return convert()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a {type(value).__qualname__} is not a JSON value")
 
 
 def _save_bytes(data: bytes, place: Place, spec: DatasetSpec) -> None:

@@ -51,6 +51,23 @@ def test_what_is_no_frame_is_refused_by_name(tmp_path: Path, data: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("engine", ["pandas", "polars", "pyarrow", "python"])
+@pytest.mark.parametrize("path", ["x.json", "x.jsonl"])
+def test_json_keeps_every_digit(tmp_path: Path, engine: str, path: str) -> None:
+    """pandas' own writer rounds to ten."""
+    catalog = Catalog({}, {"x": {"path": path, "engine": engine}}, root=tmp_path)
+    rows = [{"a": 0.5000000596046448, "b": "2026-01-02", "c": None}]
+    catalog.save("x", MAKERS[engine](rows))
+    assert rows_of(catalog.load("x")) == rows
+
+
+@pytest.mark.parametrize("engine", ["pandas", "pyarrow", "python"])
+def test_json_has_no_infinity(tmp_path: Path, engine: str) -> None:
+    catalog = Catalog({}, {"x": {"path": "x.jsonl", "engine": engine}}, root=tmp_path)
+    with pytest.raises(DatasetError, match="not JSON compliant"):
+        catalog.save("x", MAKERS[engine]([{"a": float("inf")}]))
+
+
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "train.parquet").touch()
     catalog = Catalog({"x": {"path": "tran.parquet"}}, root=tmp_path)
