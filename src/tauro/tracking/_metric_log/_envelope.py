@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ LEAST: Final = 4
 """First, last, lowest and highest."""
 
 
-def check_max_points(max_points: int) -> int:
+def check_max_points(max_points: Any) -> int:
     """Return the most points of an answer.
 
     Raises:

@@ -130,18 +130,19 @@ class SegmentIndex:
             if zlib.crc32(data[start : start + BODY_SIZE], salt) != crc:
                 self._warn(1)
                 continue
-            column = columns.setdefault(name, ([], [], [], []))
-            for values, one in zip(column, (at + place, step, when, value), strict=True):
-                values.append(one)
-        for name, (places, step, when, value) in columns.items():
-            where = np.array(places, np.int64)
+            places, steps, times, values = columns.setdefault(name, ([], [], [], []))
+            places.append(at + place)
+            steps.append(step)
+            times.append(when)
+            values.append(value)
+        for name, (places, steps, times, values) in columns.items():
             yield (
                 name,
                 Points(
-                    seq=seq_of(self.ref.index, where),
-                    step=np.array(step, np.int64),
-                    time=np.array(when, np.int64),
-                    value=np.array(value, np.float64),
+                    seq=seq_of(self.ref.index, np.array(places, np.int64)),
+                    step=np.array(steps, np.int64),
+                    time=np.array(times, np.int64),
+                    value=np.array(values, np.float64),
                     metadata=self._metadata(places),
                 ),
             )

@@ -348,16 +348,16 @@ class Lane:
             OSError: The points may not survive power loss; they survive the process.
         """
         self.retired = True
-        segment = self.segment
-        if segment is not None:
+        if self.segment is None:
+            return
+        self.segment.fence()
+        try:
+            self.sync()
+        finally:
+            segment, self.segment = self.segment, None
             segment.fence()
-            try:
-                self.sync()
-            finally:
-                segment, self.segment = self.segment, None
-                segment.fence()
-                self._finish(segment)
-                self._forget_names()
+            self._finish(segment)
+            self._forget_names()
 
     def release(self) -> None:
         """Let go without writing, in a child of the process that owns the lane."""

@@ -242,7 +242,7 @@ def test_the_lane_of_a_dead_thread_is_not_used_by_two(
     took, done = threading.Event(), threading.Event()
 
     def heir() -> None:
-        monkeypatch.setattr(module.sys, "_current_frames", dict)
+        monkeypatch.setattr(sys, "_current_frames", dict)
         writer.append("a", 2.0)
         monkeypatch.undo()
         took.set()

@@ -113,7 +113,7 @@ def test_a_view_is_kept_while_the_folder_stands_still(
 
     monkeypatch.setattr(module, "open_view", counted)
     now = 100.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("tauro.tracking._metric_log._view.time.monotonic", lambda: now)
     views = module.Views()
     folder = str(tmp_path / "exp")
     for _ in range(3):
