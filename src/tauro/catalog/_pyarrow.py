@@ -40,10 +40,13 @@ class PyarrowEngine:
         if job.spec.format == "parquet":
             return pa.parquet.read_table(job.source, **{"partitioning": None, **options})
         if job.spec.format == "json":
-            if job.is_lines or options:
+            if options:
                 return pa.json.read_json(job.source, **options)
-            # Arrow reads one object a line and no list of them.
-            return pa.Table.from_pylist(json.loads(job.content()))
+            # Arrow reads no list of objects, and makes times of texts that look like them.
+            data = job.content()
+            lines = [line for line in data.splitlines() if line.strip()]
+            rows = map(json.loads, lines) if job.is_lines else json.loads(data)
+            return pa.Table.from_pylist(list(rows))
         if job.spec.format == "excel":
             import pandas as pd
 
