@@ -151,11 +151,14 @@ def test_a_mistake_is_answered_with_what_to_do(
     assert message in err
 
 
-def test_a_damaged_record_is_named(pipelines: Command, folder: Path) -> None:
-    run_id = open_project(folder, "dev").run_pipeline("good").run_id
-    file = folder / ".tauro" / "runs" / f"{run_id}.jsonl"
-    file.write_text("{broken\n")
-    code, _, err = pipelines("history")
+def test_a_damaged_record_is_named_and_the_others_are_listed(
+    pipelines: Command, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = open_project(folder, "dev")
+    good, bad = executor.run_pipeline("good").run_id, executor.run_pipeline("good").run_id
+    (folder / ".tauro" / "runs" / f"{bad}.jsonl").write_text("{broken\n")
+    assert [row["run_id"] for row in document(pipelines, "history")] == [good]
+    assert f"{bad}.jsonl is damaged" in caplog.text
+    code, _, err = pipelines("history", "--run", bad)
     assert code == 1
-    assert str(file.name) in err
     assert "Delete the file." in err

@@ -12,7 +12,7 @@ from tauro.pipeline._detection import ML_KEYS, Detection, detect_ml, ml_word
 from tauro.pipeline._graph import Graph, build_graph, select_nodes
 from tauro.pipeline._hints import ML_SERVICES, Service
 from tauro.pipeline._inline import InlineExecutor
-from tauro.pipeline._mlops_pipeline import MLOpsPipeline
+from tauro.pipeline._mlops_pipeline import MLOpsPipeline, create_mlops_pipeline
 from tauro.pipeline._models import (
     NO_RETRY,
     Node,
@@ -67,6 +67,7 @@ __all__ = [
     "build_graph",
     "check_process_boundary",
     "check_timeouts",
+    "create_mlops_pipeline",
     "detect_ml",
     "join_names",
     "lost_values",

@@ -250,6 +250,13 @@ class MLOpsPipeline:
         return self._executor
 
 
+def create_mlops_pipeline(
+    pipeline_id: str, tenant_id: str | None = None, **options: Any
+) -> MLOpsPipeline:
+    """Return a pipeline of stages; the same as :class:`MLOpsPipeline`."""
+    return MLOpsPipeline(pipeline_id, tenant_id, **options)
+
+
 @dataclass(slots=True)
 class _Progress:
     """How a pipeline of stages stands."""

@@ -6,6 +6,7 @@ the run ended. Lines are only ever appended, so a killed run leaves all that it 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from tauro._internal._close import did_you_mean
 from tauro.errors import PipelineError, PlanningError
 from tauro.pipeline import NodeResult, NodeStatus
 
+_log = logging.getLogger("tauro.project")
 RUNS_FOLDER: Final = os.path.join(".tauro", "runs")
 _SUFFIX: Final = ".jsonl"
 
@@ -190,12 +192,19 @@ class RunHistory:
         return [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)][::-1]
 
     def list_runs(self, pipeline: str = "", *, limit: int | None = None) -> list[RunRecord]:
-        """Return records, the newest first, of one pipeline if it is named."""
+        """Return records, the newest first, of one pipeline if it is named.
+
+        A file that is damaged is left out, with a warning in the log.
+        """
         found: list[RunRecord] = []
         for run_id in self.ids():
             if limit is not None and len(found) >= limit:
                 break
-            record = self.get_run(run_id)
+            try:
+                record = self.get_run(run_id)
+            except PipelineError as error:
+                _log.warning("%s", error)
+                continue
             if not pipeline or record.start.pipeline == pipeline:
                 found.append(record)
         return found

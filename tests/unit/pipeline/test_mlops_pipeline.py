@@ -8,7 +8,7 @@ import pytest
 
 from tauro.errors import NodeExecutionError, PipelineExecutionError, PlanningError, ValidationError
 from tauro.events import Event, EventType, get_event_emitter
-from tauro.pipeline import MLOpsPipeline, PipelineStage
+from tauro.pipeline import MLOpsPipeline, PipelineStage, create_mlops_pipeline
 
 ALL = list(PipelineStage)
 
@@ -181,6 +181,12 @@ def test_what_is_bound_goes_above_a_method() -> None:
 
 def test_a_stage_named_like_a_method_of_the_class_itself_is_not_bound_to_it() -> None:
     assert MLOpsPipeline("p").run_stage("resume")["status"] == "failed"
+
+
+def test_the_factory_makes_the_same() -> None:
+    pipeline = create_mlops_pipeline("p", tenant_id="acme", stages={"training": lambda: 1})
+    assert (pipeline.pipeline_id, pipeline.tenant_id) == ("p", "acme")
+    assert pipeline.stages == ("training",)
 
 
 class Pipelines:
