@@ -72,6 +72,12 @@ class ModelFolder:
             self._compare(name, hashlib.sha256(data).hexdigest())
         return data
 
+    def below(self, name: str) -> dict[str, bytes]:
+        """Return the checked bytes of every recorded file below a folder, by name within it."""
+        start = name + "/"
+        known = [known for known in self._hashes or {} if known.startswith(start)]
+        return {each[len(start) :]: self.read(each) for each in known}
+
     def file(self, name: str) -> Path:
         """Return the path of a recorded file, or of a folder of recorded files.
 

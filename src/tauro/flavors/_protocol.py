@@ -107,12 +107,14 @@ class Flavor(ABC):
         framework: The framework in its own spelling.
         packages: Distributions whose versions matter to the files.
         extra: The extra of Tauro that brings the framework, None when there is none.
+        keeps_code: Whether it keeps the user's modules with the model.
     """
 
     name: ClassVar[str]
     framework: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str | None] = None
+    keeps_code: ClassVar[bool] = False
 
     @abstractmethod
     def save(self, model: Any, folder: Path, options: SaveOptions) -> Saved:

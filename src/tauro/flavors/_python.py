@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import hashlib
+import importlib
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +21,7 @@ from tauro.flavors._trust import Trust, dotted
 
 _FILE: Final = "model.pkl"
 _CODE: Final = "code"
+_code_folders: dict[str, Path] = {}
 
 
 class PythonFlavor(Flavor):
@@ -30,6 +35,7 @@ class PythonFlavor(Flavor):
     framework = "python"
     packages = ("cloudpickle", "numpy", "pandas")
     extra = "mlops"
+    keeps_code = True
 
     def save(self, model: Any, folder: Path, options: SaveOptions) -> Saved:
         """Write ``model.pkl``, and ``code/`` where there are code paths."""
@@ -48,7 +54,7 @@ class PythonFlavor(Flavor):
         trust.require_pickle(f"{name!r} is a pickle")
         content = source.read(name)
         if data.get("code"):
-            _use_code(source.file(str(data["code"])))
+            _use_code(source.below(str(data["code"])))
         read = from_joblib if name.endswith(".joblib") else from_pickle
         model = read(content, name)
         return self.wrap(model, data)
@@ -91,16 +97,31 @@ def _copy_code(path: Path, target: Path) -> None:
         )
 
 
-def _use_code(folder: Path) -> None:
-    """Make the model's modules importable, and say when others of their names came first."""
-    for entry in folder.iterdir():
-        loaded = sys.modules.get(entry.stem)
-        file = getattr(loaded, "__file__", None)
+def _use_code(files: Mapping[str, bytes]) -> None:
+    """Make the model's modules importable, and say when others of their names came first.
+
+    They are imported from a copy: Python would leave compiled files beside the originals, and
+    those would not be what was saved.
+    """
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    folder = _code_folders.get(digest.hexdigest())
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="tauro-code-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        _code_folders[digest.hexdigest()] = folder
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+        importlib.invalidate_caches()
+    for module in sorted({name.partition("/")[0].removesuffix(".py") for name in files}):
+        file = getattr(sys.modules.get(module), "__file__", None)
         if file is not None and not Path(file).is_relative_to(folder):
             warnings.warn(
-                f"The model brings its own module {entry.stem!r}, but {file} is imported already "
+                f"The model brings its own module {module!r}, but {file} is imported already "
                 "and is used instead.",
                 stacklevel=2,
             )
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))

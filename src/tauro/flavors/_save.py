@@ -57,6 +57,14 @@ def save_model(
         )
     chosen = get_flavor(flavor) if flavor is not None else flavor_of(model)
     paths = tuple(Path(path) for path in code_paths)
+    if paths and not chosen.keeps_code:
+        raise FlavorError(
+            f"The flavor {chosen.name!r} keeps no code, so code_paths has no use.",
+            context={"flavor": chosen.name},
+            suggestions=[
+                "Make the modules importable where the model is loaded, or pass flavor='python'."
+            ],
+        )
     saved = chosen.save(model, target, SaveOptions(paths, input_example, options))
     if input_example is not None:
         (target / EXAMPLE_FILE).write_bytes(encode_example(input_example))

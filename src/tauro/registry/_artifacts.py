@@ -187,7 +187,8 @@ class LocalArtifactStore(ArtifactStore):
         key, files = super().stage(source, progress=progress, link=link)
         if self._durable:
             root = str(self._local_path(key))
-            for folder in sorted({os.path.dirname(f"{root}/{file.path}") for file in files}):
+            folders = {os.path.dirname(f"{root}/{file.path}") for file in files}
+            for folder in [*sorted(folders, reverse=True), os.path.dirname(root)]:
                 _fs.sync_dir(folder)
         return key, files
 
