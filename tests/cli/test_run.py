@@ -38,6 +38,10 @@ def wait():
     (HERE / "waiting").touch()
     time.sleep(600)
 def odd(): return object()
+def train_long():
+    import tauro
+    tauro.log_param("seed", 1)
+    wait()
 """
 NODES = {
     "load": {"function": "steps.load", "inputs": {"raw": "raw"}, "tags": ["input"]},
@@ -48,11 +52,12 @@ NODES = {
     "wait": {"function": "steps.wait"},
     "odd": {"function": "steps.odd"},
     "slow": {"function": "steps.wait", "timeout": 0.5},
+    "train_long": {"function": "steps.train_long"},
 }
 PIPELINES = {
     "words": {"nodes": ["load", "count"]},
     "broken": {"nodes": ["load", "broken"]},
-    **{name: {"nodes": [name]} for name in ("dated", "flaky", "wait", "odd", "slow")},
+    **{name: {"nodes": [name]} for name in ("dated", "flaky", "wait", "odd", "slow", "train_long")},
 }
 
 
@@ -303,13 +308,14 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--max-workers", "1"], ["--executor", "processes", "--max-workers", "2"]]
-)
-def test_ctrl_c_stops_cleanly_and_prints_how_to_resume(folder: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("arguments", [[], ["--executor", "processes", "--max-workers", "2"]])
+def test_a_signal_stops_cleanly_and_prints_how_to_resume(
+    folder: Path, arguments: list[str], number: signal.Signals
+) -> None:
     process = start(folder, "wait", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(folder / "waiting")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
@@ -317,6 +323,24 @@ def test_ctrl_c_stops_cleanly_and_prints_how_to_resume(folder: Path, arguments: 
     (record,) = (folder / ".tauro" / "runs").iterdir()
     last = json.loads(record.read_text().splitlines()[-1])
     assert last["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--executor", "processes"]])
+def test_a_stopped_ml_node_leaves_no_open_tracking_run(folder: Path, arguments: list[str]) -> None:
+    process = start(
+        folder, "train_long", *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(folder / "waiting")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    from tauro.mlops import ExperimentTracker, RunStatus
+
+    with ExperimentTracker(folder / "mlops_data") as tracker:
+        (listed,) = tracker.list_runs()
+        run = tracker.get_run(listed["run_id"])
+        assert run.status is RunStatus.CANCELLED
+        assert run.parameters == {"seed": 1}
+        assert run.name == "train_long.train_long"
 
 
 def test_a_killed_run_is_abandoned_and_can_be_resumed(folder: Path) -> None:

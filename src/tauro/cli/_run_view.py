@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -61,7 +62,7 @@ class RunView(RunListener):
         document.
         """
         try:
-            with _prints(self._output), _live(self):
+            with _terminated_as_interrupted(), _prints(self._output), _live(self):
                 yield
         except KeyboardInterrupt as interrupt:
             for note in getattr(interrupt, "__notes__", ()):
@@ -127,6 +128,16 @@ def duration_text(seconds: float) -> str:
 
 def _prints(output: Output) -> AbstractContextManager[Any]:
     return contextlib.redirect_stdout(sys.stderr) if output.json else contextlib.nullcontext()
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let the signal by which schedulers stop a process stop a run as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

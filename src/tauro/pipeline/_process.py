@@ -187,13 +187,13 @@ class _Worker:
 
     def _death(self) -> WorkerDiedError:
         code = self._process.returncode
+        if code in (-signal.SIGTERM, 128 + signal.SIGTERM):
+            return WorkerDiedError("The worker process was asked to end while it ran the node.")
         how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"({code})"
         return WorkerDiedError(
             f"The worker process ended {how} while it ran the node.",
             context={"exit_code": code},
-            suggestions=["If nobody killed it, look for a crash or a lack of memory."]
-            if code != -signal.SIGTERM
-            else (),
+            suggestions=["If nobody killed it, look for a crash or a lack of memory."],
         )
 
 

@@ -17,6 +17,8 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     busy = threading.Event()
+    # A node that is asked to end gets to close what it opened; its tracking run is cancelled.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_receive, args=(connection, calls, busy), daemon=True).start()
     while True:
         payload = calls.get()
@@ -66,4 +68,7 @@ def _portable(error: Exception) -> bytes:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    try:
+        main(int(sys.argv[1]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGTERM)
