@@ -135,7 +135,9 @@ def read_spec(
     """
     source = ModelFolder(folder, hashes)
     if (folder / SPEC_FILE).is_file():
-        return decode_spec(source.read(SPEC_FILE), str(folder / SPEC_FILE))
+        found = decode_spec(source.read(SPEC_FILE), str(folder / SPEC_FILE))
+        if found is not None:
+            return found
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     wanted = normal_name(flavor) if flavor else None
     for name in [wanted, *FLAVORS] if wanted else FLAVORS:

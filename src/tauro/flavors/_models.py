@@ -67,15 +67,20 @@ def encode_spec(spec: ModelSpec) -> bytes:
     return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"
 
 
-def decode_spec(data: bytes, where: str) -> ModelSpec:
-    """Return the description of JSON bytes.
+def decode_spec(data: bytes, where: str) -> ModelSpec | None:
+    """Return the description of JSON bytes, None where they are a model of somebody else's.
+
+    XGBoost's users call their models ``model.json`` too.
 
     Raises:
-        FlavorError: The bytes are no description, or one of a newer format.
+        FlavorError: The bytes are no JSON, no description, or one of a newer format.
     """
     try:
-        spec = msgspec.json.decode(data, type=ModelSpec)
-    except msgspec.DecodeError as error:
+        found = msgspec.json.decode(data)
+        if isinstance(found, dict) and "flavor" not in found:
+            return None
+        spec = msgspec.convert(found, ModelSpec)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise FlavorError(
             f"{where} does not describe a model: {error}.", context={"path": where}
         ) from error

@@ -59,7 +59,10 @@ class XGBoostFlavor(Flavor):
         return Predictor(model, lambda table: model.predict(xgboost.DMatrix(table)))
 
     def adopt(self, source: ModelFolder, names: list[str]) -> dict[str, Any] | None:
-        """Take a lone ``.ubj`` or ``.xgb`` file as a booster."""
-        del source
-        found = [name for name in names if name.endswith((".ubj", ".xgb"))]
-        return {"file": found[0], "class": "Booster"} if len(found) == 1 else None
+        """Take a lone ``.ubj`` or ``.xgb`` file, or JSON that begins as XGBoost's, as a booster."""
+        found = [name for name in names if name.endswith((".ubj", ".xgb", ".json"))]
+        if len(found) != 1:
+            return None
+        if found[0].endswith(".json") and b'"learner"' not in source.read(found[0])[:200]:
+            return None
+        return {"file": found[0], "class": "Booster"}

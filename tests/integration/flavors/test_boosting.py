@@ -37,10 +37,11 @@ class TestXGBoost:
         assert loaded.signature is not None
         assert loaded.signature.input_names == ["a", "b", "c"]
 
-    def test_a_file_of_its_own_is_read(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["mine.ubj", "model.json"])
+    def test_a_file_of_its_own_is_read(self, name: str, tmp_path: Path) -> None:
         model = self.xgboost.train({}, self.xgboost.DMatrix(X, Y), 2)
         (tmp_path / "m").mkdir()
-        model.save_model(str(tmp_path / "m" / "mine.ubj"))
+        model.save_model(str(tmp_path / "m" / name))
         loaded = load_model(tmp_path / "m")
         np.testing.assert_allclose(loaded.predict(X), model.predict(self.xgboost.DMatrix(X)))
 

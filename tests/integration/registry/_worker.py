@@ -54,6 +54,14 @@ def register(store: Path, folder: Path, who: str, count: int) -> None:
     (folder / f"made-{who}.txt").write_text("\n".join(made))
 
 
+def register_own(store: Path, source: Path, who: str, count: int) -> None:
+    """Register versions of a model that nobody else registers, and publish the index."""
+    registry = open_registry(store)
+    for _ in range(count):
+        registry.register_model(f"model-{who}", source, metrics={f"m{who}": 1.0})
+    registry.close()
+
+
 def race(store: Path, who: str, count: int) -> None:
     """Promote, alias, delete and restore versions at random."""
     registry, dice = open_registry(store), random.Random(who)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.integration.registry._worker import open_registry, race, register, run_all
+from tests.integration.registry._worker import open_registry, race, register, register_own, run_all
 
 from tauro.registry import ModelStage
 
@@ -38,6 +38,18 @@ def test_processes_count_together(tmp_path: Path) -> None:
 @pytest.mark.torture
 def test_sixteen_processes_count_together(tmp_path: Path) -> None:
     register_at_once(tmp_path, processes=16, each=50)
+
+
+def test_processes_publish_one_index_together(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"x")
+    store = tmp_path / "store"
+    run_all(register_own, [(store, tmp_path / "model.bin", str(who), 5) for who in range(3)])
+    registry = open_registry(store)
+    frame = registry.storage.read_dataframe("model_registry/models/index.parquet")
+    assert list(zip(frame["name"], frame["version"], strict=True)) == [
+        (f"model-{who}", version) for who in range(3) for version in range(1, 6)
+    ]
+    assert frame["metrics.m1"].notna().sum() == 5
 
 
 def race_at_once(tmp_path: Path, processes: int, each: int) -> None:
