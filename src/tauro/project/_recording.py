@@ -161,6 +161,8 @@ class NodeRecording:
 
     def _record(self, value: Any, error: BaseException | None) -> None:
         run = self.open_run()
+        if not run.is_active:
+            return  # the node ended the run it was given: it said all there is to say
         run.log_metric("duration_seconds", time.monotonic() - self._started)
         if error is not None:
             return

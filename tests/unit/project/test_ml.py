@@ -49,6 +49,10 @@ def fails_inside(tracker: ExperimentTracker):
 def with_run(run: Run):
     run.log_metric("loss", 4.0)
     return {"accuracy": 0.75}
+def ends_run(run: Run):
+    run.log_metric("loss", 1.0)
+    run.end()
+    return {"accuracy": 0.5}
 def all_services(context: Context, tracker: ExperimentTracker, registry: ModelRegistry,
                  mlops: MLOpsContext, maybe: Run | None = None):
     assert mlops.experiment_tracker is tracker and mlops.model_registry is registry
@@ -193,6 +197,15 @@ def test_a_run_by_type_hint_gets_what_is_recorded(project: Make) -> None:
     assert run.metrics["loss"] == 4.0
     assert run.metrics["accuracy"] == 0.75
     assert run.status is RunStatus.COMPLETED
+
+
+def test_a_run_that_the_node_ended_is_left_as_it_is(
+    project: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = make(project, "ends_run")
+    (run_id,) = executor.run_pipeline("main").run_ids
+    assert tracker_of(executor).get_run(run_id).metrics == {"loss": 1.0}
+    assert not caplog.records
 
 
 def test_every_service_comes_from_one_context(project: Make) -> None:
