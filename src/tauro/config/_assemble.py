@@ -79,13 +79,12 @@ def assemble(
         ConfigError: Anything is wrong; all of it is named.
     """
     problems, warnings = Problems(), Problems()
-    trees = {
-        part.name: merge_layers(
-            [_load(source, part, problems, warnings) for source in sources[part.name]]
-            or [Map(Mark(SourceFile(part.name)))]
-        )
+    layers = {
+        part.name: [_load(source, part, problems, warnings) for source in sources[part.name]]
+        or [Map(Mark(SourceFile(part.name)))]
         for part in PARTS
     }
+    trees = {name: merge_layers(found) for name, found in layers.items()}
     settings = trees["global_settings"]
     trees["ml_info"] = _ml_info_tree(
         [ml_info] if ml_info is not None else described_ml_info,
@@ -94,13 +93,10 @@ def assemble(
         root,
         problems,
     )
-    clean = {name: drop_markers(tree, problems) for name, tree in trees.items()}
-    builtins = {"env": env, "project_root": root}
-    base = clean["global_settings"]
-    interpolator = Interpolator(
-        os.environ, base if isinstance(base, Map) else None, builtins, problems
-    )
-    resolved = {name: interpolator.resolve_part(_as_map(tree)) for name, tree in clean.items()}
+    literal = {
+        name for name, found in layers.items() if all(one.mark.source.is_literal for one in found)
+    }
+    resolved = _resolved(trees, literal, {"env": env, "project_root": root}, problems)
     made = Assembled(env=env, root=root, trees=resolved)
     _read_records(made, problems)
     warn_of_near_misses(resolved["global_settings"], warnings)
@@ -111,6 +107,21 @@ def assemble(
         raise ConfigError.from_problems(problems.in_order(), what=f"the configuration of {env!r}")
     made.warnings = warnings.found
     return made
+
+
+def _resolved(
+    trees: Mapping[str, Map], literal: set[str], builtins: Mapping[str, str], problems: Problems
+) -> dict[str, Map]:
+    """Return the parts without marks and references; those that have none are left as they are."""
+    clean = {
+        name: tree if name in literal else _as_map(drop_markers(tree, problems))
+        for name, tree in trees.items()
+    }
+    interpolator = Interpolator(os.environ, clean["global_settings"], builtins, problems)
+    return {
+        name: tree if name in literal else interpolator.resolve_part(tree)
+        for name, tree in clean.items()
+    }
 
 
 def _as_map(node: Any) -> Map:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tauro._internal._close import did_you_mean
 from tauro.config._records import NodeConfig, PipelineConfig
@@ -20,7 +20,7 @@ def check_references(
     Names are judged against what is written, not against what could be read, so that one mistake
     is reported once; and not at all where a file that might hold them could not be read.
     """
-    known_nodes = list(trees["nodes"].entries)
+    known_nodes = trees["nodes"].entries
     if "nodes" in problems.unread:
         return
     for pipeline in pipelines.values():
@@ -30,7 +30,8 @@ def check_references(
                 message = f"pipeline {pipeline.name!r} names {name!r}, which is not a node"
                 problems.add(message, mark, _hints(name, known_nodes, "nodes"))
     made = [output for node in nodes.values() for output in node.outputs]
-    datasets = [*trees["inputs"].entries, *trees["outputs"].entries, *made]
+    datasets = dict.fromkeys([*trees["inputs"].entries, *trees["outputs"].entries, *made])
+    readable = {**datasets, **dict.fromkeys(known_nodes)}
     for node in nodes.values():
         for name in node.dependencies:
             if name not in known_nodes:
@@ -38,10 +39,10 @@ def check_references(
                 message = f"node {node.name!r} depends on {name!r}, which is not a node"
                 problems.add(message, mark, _hints(name, known_nodes, "nodes"))
         if not problems.unread & {"inputs", "outputs"}:
-            _check_inputs(node, [*datasets, *known_nodes], trees["nodes"], problems)
+            _check_inputs(node, readable, trees["nodes"], problems)
 
 
-def _check_inputs(node: NodeConfig, known: list[str], tree: Map, problems: Problems) -> None:
+def _check_inputs(node: NodeConfig, known: Collection[str], tree: Map, problems: Problems) -> None:
     for dataset in node.inputs.values():
         if dataset not in known:
             mark = _mark(tree, (node.name, "inputs"), dataset)

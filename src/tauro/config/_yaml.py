@@ -7,15 +7,33 @@ date stays a text. Where a setting wants a truth value, ``yes`` and ``no`` are u
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
+try:
+    from yaml import CSafeLoader as _Base
+except ImportError:  # a PyYAML built without libyaml: slower, the same positions
+    from yaml import SafeLoader as _Base  # type: ignore[assignment]
+
 from tauro.config._source import Entry, Map, Mark, Node, Problems, Scalar, Seq, SourceFile
 
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CORE: Final = "tag:yaml.org,2002:"
+_PLAIN: Final = "plain"
+
+
+class _Loader(_Base):
+    """Tells written tags from absent ones, instead of guessing types by the rules of YAML 1.1."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        if kind is yaml.ScalarNode:
+            return _PLAIN if implicit[0] else f"{_CORE}str"
+        return f"{_CORE}seq" if kind is yaml.SequenceNode else f"{_CORE}map"
+
+
 _INT = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NUMERIC: Final = frozenset("+-.0123456789")
 _WORDS: Final[dict[str, bool | float | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -27,8 +45,8 @@ _WORDS: Final[dict[str, bool | float | None]] = {
     },
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_CORE: Final = "tag:yaml.org,2002:"
-_PLAIN_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"}
+_COLLECTION_TAGS: Final = {f"{_CORE}map", f"{_CORE}seq"}
+_SCALAR_TAGS: Final = {f"{_CORE}{name}" for name in ("int", "float", "bool", "null")}
 _SYNTAX_HINTS: Final = {
     "quote that opens": "Close it, or remove it.",
     "mapping values are not allowed": (
@@ -48,6 +66,8 @@ def resolve_scalar(text: str) -> bool | int | float | str | None:
     """Return what an unquoted text means."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _NUMERIC:
+        return text
     if _INT.fullmatch(text):
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
@@ -124,12 +144,12 @@ class _Converter:
             if self._made == self._most + 1:
                 return self._refuse("its aliases multiply it without bound", mark)
             return Scalar(mark, None, failed=True)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, mark)
         if id(node) in self._open:
             return self._refuse("an alias that contains itself", mark)
         if depth > _DEEPEST:
             return self._refuse(f"nested more than {_DEEPEST} deep", mark)
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, mark)
         self._open.add(id(node))
         try:
             return self._collection(node, mark, depth)
@@ -137,7 +157,7 @@ class _Converter:
             self._open.discard(id(node))
 
     def _collection(self, node: yaml.Node, mark: Mark, depth: int) -> Node:
-        if node.tag not in (f"{_CORE}map", f"{_CORE}seq"):
+        if node.tag not in _COLLECTION_TAGS:
             self._tag(node, mark)
         if isinstance(node, yaml.SequenceNode):
             return Seq(mark, [self.convert(item, depth + 1) for item in node.value])
@@ -182,19 +202,13 @@ class _Converter:
 
     def _scalar(self, node: yaml.ScalarNode, mark: Mark) -> Scalar:
         text = node.value
-        if node.style:
-            if node.tag != f"{_CORE}str":
-                self._tag(node, mark)
-            return Scalar(mark, text, text, quoted=True)
-        # The parser resolved a plain scalar by the rules of YAML 1.1; any other tag was written.
-        if node.tag.removeprefix(_CORE) not in _PLAIN_TAGS:
+        if node.tag is _PLAIN:
+            return Scalar(mark, resolve_scalar(text), text)
+        if node.tag in _SCALAR_TAGS and not node.style:
+            return Scalar(mark, resolve_scalar(text), text)
+        if node.tag != f"{_CORE}str":
             self._tag(node, mark)
-        elif node.tag == f"{_CORE}str" and "!!str" in self._written(mark):
-            return Scalar(mark, text, text, quoted=True)
-        return Scalar(mark, resolve_scalar(text), text)
-
-    def _written(self, mark: Mark) -> str:
-        return self._source.line(mark.line)[mark.column : mark.column + mark.width]
+        return Scalar(mark, text, text, quoted=True)
 
     def _tag(self, node: yaml.Node, mark: Mark) -> None:
         name = node.tag.replace(_CORE, "!!")
@@ -207,5 +221,6 @@ class _Converter:
 
     def _mark(self, node: yaml.Node) -> Mark:
         start, end = node.start_mark, node.end_mark
-        width = end.column - start.column if end.line == start.line else 1
-        return Mark(self._source, start.line, start.column, max(1, width))
+        column = start.column
+        width = end.column - column if end.line == start.line else 1
+        return Mark(self._source, start.line, column, width or 1)
