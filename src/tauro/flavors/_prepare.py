@@ -7,7 +7,7 @@ from typing import Any
 
 from tauro.flavors._protocol import InputForm
 from tauro.flavors._signature import ModelSignature
-from tauro.flavors._tables import as_table, is_frame, to_array
+from tauro.flavors._tables import as_table, is_frame, to_array, with_types
 
 
 def prepare(data: Any, signature: ModelSignature | None, form: InputForm) -> Any:
@@ -24,7 +24,7 @@ def prepare(data: Any, signature: ModelSignature | None, form: InputForm) -> Any
     if signature is not None and signature.inputs:
         signature.validate(data)
         if not signature.is_tensor:
-            frame = signature.to_frame(data)
+            frame = with_types(signature.to_frame(data), signature.inputs)
             return frame if form == "frame" else to_array(frame)
     table = as_table(data)
     if isinstance(table, Mapping) and form == "tensors":

@@ -104,6 +104,27 @@ def to_frame(data: Any, columns: Sequence[ColumnSpec]) -> pd.DataFrame:
     return frame.infer_objects() if rows.dtype == object else frame
 
 
+def with_types(frame: pd.DataFrame, columns: Sequence[ColumnSpec]) -> pd.DataFrame:
+    """Return a checked frame whose numbers and times are such, where JSON made objects of them.
+
+    A missing number makes a column of objects out of numbers, which estimators refuse; times come
+    as texts.
+    """
+    import pandas as pd
+
+    changed: dict[str, Any] = {}
+    for column in columns:
+        if column.name not in frame.columns:
+            continue
+        series = frame[column.name]
+        kind = getattr(series.dtype, "kind", "O")
+        if column.type in ("integer", "float") and kind == "O":
+            changed[column.name] = pd.to_numeric(series)
+        elif column.type == "datetime" and kind != "M":
+            changed[column.name] = pd.to_datetime(series, format="ISO8601")
+    return frame.assign(**changed) if changed else frame
+
+
 def _refuse_missing(columns: Sequence[ColumnSpec], present: Sequence[str]) -> None:
     missing = [c.name for c in columns if c.required and c.name not in present]
     if missing:

@@ -113,20 +113,25 @@ def check_renamed(store: Path, source: Path, out: Path, was_acknowledged: bool) 
 
 
 CASES = [
-    ("register", "", check_registered),
-    ("promote", "2", check_promoted),
-    ("rename", "risk", check_renamed),
+    ("register", "", check_registered, 11),
+    ("promote", "2", check_promoted, 8),
+    ("rename", "risk", check_renamed, 17),
 ]
 
 
 @pytest.mark.parametrize("fault", ["die", "fail"])
-@pytest.mark.parametrize(("verb", "argument", "check"), CASES, ids=[case[0] for case in CASES])
-def test_some_steps(tmp_path: Path, verb: str, argument: str, check: Check, fault: Fault) -> None:
-    break_everywhere(tmp_path, verb, argument, fault, 11, check)
+@pytest.mark.parametrize(("verb", "argument", "check", "every"), CASES, ids=[c[0] for c in CASES])
+def test_some_steps(
+    tmp_path: Path, verb: str, argument: str, check: Check, every: int, fault: Fault
+) -> None:
+    break_everywhere(tmp_path, verb, argument, fault, every, check)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("fault", ["die", "fail"])
-@pytest.mark.parametrize(("verb", "argument", "check"), CASES, ids=[case[0] for case in CASES])
-def test_every_step(tmp_path: Path, verb: str, argument: str, check: Check, fault: Fault) -> None:
+@pytest.mark.parametrize(("verb", "argument", "check", "every"), CASES, ids=[c[0] for c in CASES])
+def test_every_step(
+    tmp_path: Path, verb: str, argument: str, check: Check, every: int, fault: Fault
+) -> None:
+    del every
     break_everywhere(tmp_path, verb, argument, fault, 1, check)

@@ -12,6 +12,7 @@ import pytest
 
 from tauro.errors import SignatureMismatchError, ValidationError
 from tauro.flavors import ColumnSpec, ModelSignature, infer_signature
+from tauro.flavors._prepare import prepare
 
 AGE_AND_NAME = (ColumnSpec("age", "integer"), ColumnSpec("name", "string", nullable=True))
 
@@ -220,6 +221,25 @@ def test_columns_are_put_in_order_and_others_left_out() -> None:
         [{"b": 1.0, "more": "x", "a": 2}]
     )
     assert list(frame.columns) == ["a", "b"]
+
+
+def test_numbers_and_times_reach_the_model_as_such() -> None:
+    signature = ModelSignature.from_schemas(
+        {
+            "age": {"type": "integer", "nullable": True},
+            "pay": {"type": "float", "nullable": True},
+            "since": "datetime",
+            "city": "string",
+        }
+    )
+    rows = [
+        {"age": 3, "pay": None, "since": "2024-05-01", "city": "Rome"},
+        {"age": None, "pay": None, "since": "2024-05-01T10:00:00", "city": "Oslo"},
+    ]
+    found = prepare(rows, signature, "frame")
+    assert [found[name].dtype.kind for name in ("age", "pay", "since")] == ["f", "f", "M"]
+    assert found["since"].iloc[1].hour == 10
+    assert found["city"].tolist() == ["Rome", "Oslo"]
 
 
 def test_a_missing_column_has_a_close_match() -> None:
