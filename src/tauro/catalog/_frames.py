@@ -11,6 +11,7 @@ from tauro.catalog._engine import Engine, Job, convert, reading, writing
 from tauro.catalog._place import Place
 from tauro.catalog._registry import load_engine
 from tauro.catalog._schema import checked
+from tauro.errors import DatasetError
 
 
 class FrameDataset:
@@ -20,6 +21,11 @@ class FrameDataset:
         self._spec = spec
         self._place = Place(spec, root)
         self._suffixes = SUFFIXES.get(spec.format, ())
+        if spec.versioned and spec.partition_by:
+            raise DatasetError(
+                f"Dataset {spec.name!r} is versioned and partitioned; it can be one of the two.",
+                suggestions=["Remove 'versioned' or 'partition_by'."],
+            )
 
     @property
     def _engine(self) -> Engine:

@@ -103,6 +103,10 @@ def _check(section: Section, record: DatasetConfig, problems: Problems) -> None:
     in_catalogue = record.engine == "spark" and record.table is not None
     if record.format in _NEED_PATH and record.path is None and not in_catalogue:
         section.missing("path")
+    if record.versioned and record.partition_by:
+        hints = ["Remove 'versioned' or 'partition_by'."]
+        message = f"{section.what} is versioned and partitioned; it can be one of the two"
+        problems.add(message, section.mark, hints)
     if record.format == "model" and record.model is None:
         section.missing("model")
     if record.format == "sql":

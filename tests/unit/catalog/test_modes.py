@@ -171,6 +171,12 @@ def test_a_column_to_part_by_must_be_there(tmp_path: Path) -> None:
         catalog.save("x", MAKERS["pandas"](PARTED))
 
 
+def test_versions_and_partitions_do_not_go_together(tmp_path: Path) -> None:
+    catalog = output(tmp_path, path="x", format="csv", versioned=True, partition_by=("a",))
+    with pytest.raises(DatasetError, match="one of the two"):
+        catalog.save("x", [{"a": 1}])
+
+
 def test_a_declared_text_partition_stays_text(tmp_path: Path) -> None:
     catalog = output(
         tmp_path,

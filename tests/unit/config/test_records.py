@@ -156,7 +156,6 @@ def test_everything_a_dataset_may_say() -> None:
         load_args={"n_rows": 1},
         save_options={"separator": ","},
         mode="append",
-        partitions=["year"],
         versioned=True,
         version="2026",
         description="d",
@@ -165,7 +164,8 @@ def test_everything_a_dataset_may_say() -> None:
     assert found.engine == "polars"
     assert found.load_options == {"separator": ";", "n_rows": 1}
     assert found.save_options == {"separator": ","}
-    assert (found.write_mode, found.partition_by, found.version) == ("append", ("year",), "2026")
+    assert (found.write_mode, found.versioned, found.version) == ("append", True, "2026")
+    assert dataset(path="x", format="csv", partitions=["year"]).partition_by == ("year",)
     sql = dataset(format="sql", connection_string="sqlite:///x", sql="select 1")
     assert (sql.connection, sql.query) == ("sqlite:///x", "select 1")
     model = dataset(format="model", model="churn", alias="champion")
@@ -204,6 +204,11 @@ def test_schemas(schema: Any) -> None:
 def test_broken_schemas(schema: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         dataset(path="x.csv", schema=schema)
+
+
+def test_a_dataset_is_not_versioned_and_partitioned_at_once() -> None:
+    with pytest.raises(ConfigError, match="one of the two"):
+        dataset(path="x", format="csv", versioned=True, partition_by=["a"])
 
 
 def test_a_third_partys_format_keeps_its_own_keys(
