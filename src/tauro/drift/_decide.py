@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 Correction: TypeAlias = Literal["benjamini-hochberg", "bonferroni", "none"]
 CORRECTIONS: Final = ("benjamini-hochberg", "bonferroni", "none")
@@ -30,19 +29,27 @@ DEFAULT_EFFECTS: Final[Mapping[str, float]] = MappingProxyType(
 """The smallest change that counts, per test, on the scale of the test's effect."""
 
 
-def correct(p_values: NDArray[np.float64], correction: Correction) -> NDArray[np.float64]:
+def correct(p_values: Sequence[float], correction: Correction, families: int = 1) -> list[float]:
     """Return the p-values corrected for their number, to be compared with alpha.
 
     ``benjamini-hochberg`` holds the false discovery rate (and, where nothing drifted, the chance
     of any alarm) at alpha; ``bonferroni`` the chance of any false alarm, at a loss of power.
+
+    Args:
+        p_values: Of one family of tests.
+        correction: Its name.
+        families: How many families share alpha.
     """
-    count = len(p_values)
+    given = np.array(p_values, dtype=np.float64)
+    count = len(given)
     if count == 0 or correction == "none":
-        return p_values
+        return list(p_values)
     if correction == "bonferroni":
-        return np.minimum(1.0, p_values * count)
-    order = np.argsort(p_values)
-    stepped = p_values[order] * count / np.arange(1, count + 1)
-    corrected = np.empty_like(p_values)
-    corrected[order] = np.minimum(1.0, np.minimum.accumulate(stepped[::-1])[::-1])
-    return corrected
+        corrected = given * count
+    else:
+        order = np.argsort(given)
+        stepped = given[order] * count / np.arange(1, count + 1)
+        corrected = np.empty_like(given)
+        corrected[order] = np.minimum.accumulate(stepped[::-1])[::-1]
+    result: list[float] = np.minimum(1.0, corrected * families).tolist()
+    return result

@@ -14,11 +14,13 @@ from tauro.drift._models import (
     DataDriftReport,
     DriftReport,
     ModelDriftReport,
+    MultivariateDrift,
     rank,
 )
 from tauro.drift._options import DriftOptions, check_threshold, make_options
 from tauro.drift._samples import Kind
 from tauro.drift._tables import open_table
+from tauro.drift._together import chosen_tests, compare_together
 from tauro.drift._verdict import decide, summarise
 from tauro.errors import DriftInputError
 
@@ -91,8 +93,9 @@ class DriftDetector:
         threshold: float = 0.05,
         *,
         columns: Sequence[str] | None = None,
+        multivariate: bool | str | Sequence[str] = False,
     ) -> DataDriftReport:
-        """Compare two data sets column by column.
+        """Compare two data sets column by column, and on request all columns together.
 
         Args:
             reference_data: What the model was trained on: a pandas, polars or Arrow table, a numpy
@@ -100,6 +103,9 @@ class DriftDetector:
             current_data: What it sees now, in any of these forms.
             threshold: Alpha: the chance of a false alarm where nothing drifted.
             columns: Compare these only.
+            multivariate: True, or some of ``classifier``, ``mmd`` and ``pca``: tests on all columns
+                together, against shifts that no single column shows. They share alpha with the
+                tests of the columns.
 
         Raises:
             DriftInputError: The data cannot be compared; a class for each reason.
@@ -109,20 +115,37 @@ class DriftDetector:
         reference = open_table(reference_data, "reference", self.options.rules)
         current = open_table(current_data, "current", self.options.rules)
         names = columns_to_compare(reference, current, columns)
-        features = decide(compare(reference, current, names, self.options), alpha, self.options)
+        tests = chosen_tests(multivariate)
+        families = 2 if tests else 1
+        compared = compare(reference, current, names, self.options)
+        features = decide(compared, alpha, self.options, families=families)
+        together: tuple[MultivariateDrift, ...] = ()
+        if tests:
+            together = compare_together(
+                reference_data,
+                current_data,
+                names,
+                tests,
+                alpha=alpha,
+                families=families,
+                options=self.options,
+            )
         drifted = tuple(
             feature.name for feature in rank(features.values()) if feature.drift_detected
         )
         return DataDriftReport(
-            drift_detected=bool(drifted),
-            p_value=min(feature.p_value for feature in features.values()),
+            drift_detected=bool(drifted) or any(test.drift_detected for test in together),
+            p_value=min(
+                [one.p_value for one in features.values()] + [one.p_value for one in together]
+            ),
             threshold=alpha,
             correction=self.options.correction,
-            summary=summarise(rank(features.values()), alpha),
+            summary=summarise(rank(features.values()), together, alpha),
             drifted_features=drifted,
             reference_rows=reference.rows,
             current_rows=current.rows,
             features=features,
+            multivariate=together,
             tenant_id=self.tenant_id,
         )
 

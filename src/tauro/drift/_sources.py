@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -255,6 +256,15 @@ def to_raw(column: Any, name: str, side: str) -> Raw:
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise _object_error(column, name, side) from error
     return converted if isinstance(converted, pa.ChunkedArray) else pa.chunked_array(converted)
+
+
+def to_series(raw: Raw, rows: NDArray[np.int64]) -> pd.Series[Any]:
+    """Return some rows of a column as a pandas Series."""
+    if isinstance(raw, np.ndarray):
+        return pd.Series(raw[rows])
+    column = raw.combine_chunks() if raw.num_chunks != 1 else raw.chunk(0)
+    series: pd.Series[Any] = column.take(pa.array(rows)).to_pandas()
+    return series
 
 
 def _object_error(column: Any, name: str, side: str) -> DriftTypeError | DriftMixedTypesError:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from tauro.drift import _words
 from tauro.drift._compare import Asked, Compared
 from tauro.drift._decide import correct
-from tauro.drift._models import Check, FeatureDrift, Status
+from tauro.drift._models import Check, FeatureDrift, MultivariateDrift, Status
 from tauro.drift._options import DriftOptions
 
 
 def decide(
-    compared: Sequence[Compared], alpha: float, options: DriftOptions
+    compared: Sequence[Compared], alpha: float, options: DriftOptions, *, families: int = 1
 ) -> dict[str, FeatureDrift]:
     """Correct the p-values of all tests together, apply the gates, and put the result in words."""
-    p_values = np.array([asked.outcome.p_value for column in compared for asked in column.asked])
-    corrected = iter(correct(p_values, options.correction).tolist())
+    p_values = [asked.outcome.p_value for column in compared for asked in column.asked]
+    corrected = iter(correct(p_values, options.correction, families))
     features = {}
     for column in compared:
         checks = tuple(_check(asked, next(corrected), alpha, options) for asked in column.asked)
@@ -121,7 +119,9 @@ def _figures(check: Check) -> str:
     return f"{name} {_words.rounded(check.effect)} ({_words.p_text(check.p_corrected)})"
 
 
-def summarise(features: Sequence[FeatureDrift], alpha: float) -> str:
+def summarise(
+    features: Sequence[FeatureDrift], together: Sequence[MultivariateDrift], alpha: float
+) -> str:
     """Return the outcome of a report in a sentence or two."""
     drifted = [feature.name for feature in features if feature.status == "drift"]
     few = sum(feature.status == "too_few_rows" for feature in features)
@@ -131,6 +131,9 @@ def summarise(features: Sequence[FeatureDrift], alpha: float) -> str:
         text = f"Drift in {len(drifted):,} of {len(features):,} {noun}: {shown}."
     else:
         text = f"No drift in {len(features):,} {noun} at alpha {_words.number(alpha)}."
+    apart = [test.test for test in together if test.drift_detected]
+    if apart:
+        text += f" All columns together drifted ({', '.join(apart)})."
     small = sum(feature.status == "negligible" for feature in features)
     if small:
         text += f" {small:,} changed too little to count."
