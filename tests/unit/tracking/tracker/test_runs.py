@@ -415,3 +415,19 @@ def test_another_process_logs_to_a_run(tmp_path: Path) -> None:
         run.end()
         assert tracker.get_run(run.run_id).metrics == {"m": 2.0}
         assert tracker.get_run(run.run_id).tags == {"other": "was here", "mine": "too"}
+
+
+def test_a_cycle_of_parents_is_refused(tmp_path: Path) -> None:
+    """A store from elsewhere may hold one; a child of it is not made."""
+    with ExperimentTracker(tmp_path / "store") as tracker:
+        first = tracker.start_run(name="first")
+        second = tracker.start_run(name="second", parent_run_id=first)
+        for run in (second, first):
+            run.end()
+    document = next((tmp_path / "store").rglob(f"{first.run_id}.json"))
+    text = document.read_text()
+    assert "parent_run_id" not in text
+    document.write_text(text.replace("{", f'{{"parent_run_id": "{second.run_id}",', 1))
+    again = ExperimentTracker(tmp_path / "store")
+    with pytest.raises(ExperimentError, match="cycle"):
+        again.start_run(name="child", parent_run_id=second.run_id)
