@@ -74,7 +74,7 @@ def _view(runs: list[RunRecord], published: int, changed: int) -> View:
     """Return a view in which some runs are published, some are newer than that, some are new."""
 
     def table(members: list[RunRecord]) -> Any:
-        return runs_table(members, [encode(run) for run in members])
+        return runs_table((run, encode(run)) for run in members)
 
     older = [make_run("exp", run.run_id, name="older") for run in runs[:published]]
     stale = older[:changed] + runs[changed:published]

@@ -49,14 +49,9 @@ class Captured:
     def table(self) -> pa.Table:
         """Return the runs as a table with every column, in order."""
         if any(part.index.cut for part in self.parts):
-            records = self.records()
-            return runs_table(records, [b""] * len(records))
+            return runs_table((record, b"") for record in self.records())
         positions = [position for position, _ in self.changed]
-        tables = [
-            runs_table(
-                [decode_run(document) for _, document in self.changed], [b""] * len(positions)
-            )
-        ]
+        tables = [runs_table((decode_run(document), b"") for _, document in self.changed)]
         for part in self.parts:
             tables.append(part.index.rows(part.rows, part.index.names - {DOCUMENT}))
             positions += part.positions

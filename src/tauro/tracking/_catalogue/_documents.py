@@ -34,10 +34,11 @@ class LocalDocuments:
 
     def __init__(self, root: str) -> None:
         self._layout = Layout(root)
+        self._runs = self._layout.runs
 
     def run(self, experiment_id: str, run_id: str) -> bytes | None:
         """Return a run's document."""
-        return _read(os.path.join(self._layout.runs_of(experiment_id), run_id + DOCUMENT_SUFFIX))
+        return _read(f"{self._runs}{os.sep}{experiment_id}{os.sep}{run_id}{DOCUMENT_SUFFIX}")
 
     def experiment(self, experiment_id: str) -> bytes | None:
         """Return an experiment's document."""

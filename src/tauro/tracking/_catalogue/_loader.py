@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -20,7 +20,7 @@ from tauro.tracking._catalogue._reader import JournalReader, Tail, Tentative
 from tauro.tracking._catalogue._state import Published, State, read_state
 from tauro.tracking._catalogue._table import runs_table
 from tauro.tracking._catalogue._view import Change, View
-from tauro.tracking._models import decode_run
+from tauro.tracking._models import RunRecord, decode_run
 
 REBUILT: Final = 0
 """The serial of a view that was made from documents and never published."""
@@ -80,14 +80,17 @@ class Loader:
         first = not self._loaded
         if first:
             self._load(read_state(self._layout))
+        damaged = False
         while True:
             tail = self.reader.tail()
             self._apply(tail)
+            damaged |= tail.damaged
             state = read_state(self._layout)
             if state != self.state:
                 self._load(state)
-            elif self.reader.lost or tail.damaged:
+            elif self.reader.lost or damaged:
                 self.rebuild()
+                damaged = False
             elif not tail.vanished:
                 break
         if first:
@@ -117,6 +120,7 @@ class Loader:
     def _load(self, state: State | None) -> None:
         first, before = not self._loaded, self.view
         self._loaded, self.state = True, state
+        self.epoch += 1
         if state is None:
             self.rebuild()
             return
@@ -189,10 +193,16 @@ class Loader:
             for run_id in present - mine:
                 self._read_run(experiment_id, run_id)
             for run_id in mine - present:
-                self.view.remove(run_id, self.view.rev_of(run_id))
+                # A listing may miss what others rename meanwhile.
+                if not self._read_run(experiment_id, run_id):
+                    self.view.remove(run_id, self.view.rev_of(run_id))
 
     def _from_documents(self, experiment_id: str) -> Index | None:
-        records, documents = [], []
+        table = runs_table(self._documents_of(experiment_id))
+        return build_index(table, serial=REBUILT) if len(table) else None
+
+    def _documents_of(self, experiment_id: str) -> Iterator[tuple[RunRecord, bytes]]:
+        """Yield the documents that can be read; `tauro store verify` names the others."""
         for run_id in self._documents.run_ids(experiment_id):
             document = self._documents.run(experiment_id, run_id)
             if document is None:
@@ -200,12 +210,8 @@ class Loader:
             try:
                 record = decode_run(document)
             except msgspec.DecodeError:
-                continue  # `tauro store verify` names damaged documents; search goes on.
-            records.append(record)
-            documents.append(msgspec.json.format(document, indent=-1))
-        if not records:
-            return None
-        return build_index(runs_table(records, documents), serial=REBUILT)
+                continue
+            yield record, msgspec.json.format(document, indent=-1)
 
     # Journals
 

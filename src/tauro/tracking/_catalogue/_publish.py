@@ -195,9 +195,8 @@ def _build(
 ) -> Index:
     """Return an experiment's index with its changes in it."""
     changes = [change for change in changes if change.run_id not in gone]
-    records = [decode_run(change.document) for change in changes]
     return build_index(
-        runs_table(records, [change.document for change in changes]),
+        runs_table((decode_run(change.document), change.document) for change in changes),
         serial=serial,
         before=before,
         without={*gone, *(change.run_id for change in changes)},

@@ -15,7 +15,9 @@ from tests.unit.tracking.catalogue.support import DAY, Store, make_run, seconds
 from tauro._internal import _fs
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._catalogue._entry import Entry, EntryKind, encode_entry
+from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._publish import Publisher
+from tauro.tracking._catalogue._state import State, write_state
 from tauro.tracking._models import ExperimentRecord, RunRecord, encode
 
 
@@ -285,3 +287,36 @@ def test_a_journal_that_could_not_be_removed_brings_nothing_back(store: Store) -
     store.catalogue.close()
     assert store.journals() == []
     assert sorted(store.fresh().ids()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("doubt", ["before", "meanwhile"])
+def test_what_came_while_views_were_written_is_not_given_up_for_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch, doubt: str
+) -> None:
+    """Another thread looks between the publication and its adoption, and reads documents."""
+    store.put(make_run(run_id="a"))
+    other = store.fresh()
+    if doubt == "before":
+        shutil.rmtree(store.journal)
+
+    def write_and_look(layout: Layout, state: State) -> None:
+        write_state(layout, state)
+        other.put(make_run(run_id="b"))
+        if doubt == "meanwhile":
+            other.put(make_run(run_id="c"))
+            (damaged,) = {*store.journals()} - own
+            data = bytearray(damaged.read_bytes())
+            data[20] ^= 1
+            damaged.write_bytes(data)
+        store.catalogue.refresh()
+
+    own = {*store.journals()}
+    with monkeypatch.context() as patched:
+        patched.setattr("tauro.tracking._catalogue._publish.write_state", write_and_look)
+        store.catalogue.publish()
+    expected = ["a", "b", "c"] if doubt == "meanwhile" else ["a", "b"]
+    assert sorted(store.ids()) == expected
+    store.put(make_run("other", "z"))
+    store.catalogue.publish()
+    assert sorted(store.ids()) == [*expected, "z"]
+    assert sorted(store.fresh().ids()) == [*expected, "z"]

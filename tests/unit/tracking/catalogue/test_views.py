@@ -54,7 +54,7 @@ RUNS = [
 
 
 def _table(runs: list[RunRecord]) -> Index:
-    return build_index(runs_table(runs, [encode(run) for run in runs]), serial=1)
+    return build_index(runs_table((run, encode(run)) for run in runs), serial=1)
 
 
 # What it holds
