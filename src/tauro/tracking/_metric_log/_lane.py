@@ -174,11 +174,12 @@ class Lane:
             The segment and key table that the next point may use without coming here.
         """
         side = -(-len(metadata) // METADATA_PART)
-        segment = self._declare(run_id, [key], side + 1)
-        table = self._tables[run_id]
-        bodies = metadata_bodies(segment.slots + side, metadata) if metadata else []
-        self._put(segment, [*bodies, pack_point(table[key], *point)])
-        return segment, table
+        with self._alone():
+            segment = self._declare(run_id, [key], side + 1)
+            table = self._tables[run_id]
+            bodies = metadata_bodies(segment.slots + side, metadata) if metadata else []
+            self._put(segment, [*bodies, pack_point(table[key], *point)])
+            return segment, table
 
     def append_block(self, run_id: str, keys: Sequence[str], codes: Codes, slots: Slots) -> None:
         """Append an array of slots, whose steps, times and values are set.
@@ -191,18 +192,31 @@ class Lane:
         """
         done = 0
         while done < len(slots):
-            segment = self._declare(run_id, keys, 1)
-            table = self._tables[run_id]
-            series = np.array([table[key] for key in keys], np.uint32)
-            some = slots[done : done + min(segment.room(), BLOCK)]
-            picked = series[codes[done : done + len(some)]] if len(keys) > 1 else series[0]
-            some["run"], some["key"] = picked & 0xFFFF, picked >> 16
-            try:
-                segment.put_block(some)
-            except OSError:
-                self._failed = True
-                raise
+            with self._alone():
+                segment = self._declare(run_id, keys, 1)
+                table = self._tables[run_id]
+                series = np.array([table[key] for key in keys], np.uint32)
+                some = slots[done : done + min(segment.room(), BLOCK)]
+                picked = series[codes[done : done + len(some)]] if len(keys) > 1 else series[0]
+                some["run"], some["key"] = picked & 0xFFFF, picked >> 16
+                try:
+                    segment.put_block(some)
+                except OSError:
+                    self._failed = True
+                    raise
             done += len(some)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep a signal handler that logs off the segment between the look for room and its use."""
+        if self.segment is not None:
+            self.segment.fence()
+        try:
+            yield
+        finally:
+            if self.segment is not None:
+                disk = self.options.durability == "disk"
+                self.segment.unfence(self._synced + self.options.buffer_size if disk else None)
 
     def _declare(self, run_id: str, keys: Sequence[str], more: int) -> Segment:
         """Return the segment, with the names written to it and room for ``more`` slots."""
@@ -230,7 +244,6 @@ class Lane:
         table = self._tables.setdefault(run_id, {})
         for name in keys:
             table[name] = self._runs[run_id] | self._keys[name] << 16
-        self._watch(segment)
         return segment
 
     @staticmethod
@@ -286,18 +299,12 @@ class Lane:
 
     def _roll(self, full: Segment) -> None:
         """Go on in a new segment; the full one stays the current one where that fails."""
-        full.fence()
-        try:
-            if self.options.durability == "disk":
-                self.segment = full = full.synced()
-                full.fence()
-            self._previous = full.slots
-            # A lane that filled one segment will fill the next: no need to grow into it.
-            self._first_size = 1 << 62
-            self._open()
-        except BaseException:
-            full.unfence()
-            raise
+        if self.options.durability == "disk":
+            self.segment = full = full.synced()
+        self._previous = full.slots
+        # A lane that filled one segment will fill the next: no need to grow into it.
+        self._first_size = 1 << 62
+        self._open()
         self._finish(full)
 
     def _finish(self, segment: Segment) -> None:
@@ -317,29 +324,26 @@ class Lane:
         """Sync before a point, not after it: where that fails, the point was not accepted."""
         waiting = self.segment.slots - self._synced if self.segment is not None else 0
         if self.options.durability == "disk" and waiting >= self.options.buffer_size:
-            self.sync()
-
-    def _watch(self, segment: Segment) -> None:
-        """Send the first point that makes a sync due through :meth:`append`."""
-        if self.options.durability == "disk":
-            segment.limit_to(self._synced + self.options.buffer_size)
+            self._sync()
 
     def sync(self) -> None:
         """Make every point of the lane survive power loss."""
+        with self._alone():
+            self._sync()
+
+    def _sync(self) -> None:
         if self.segment is None or self.options.durability != "disk":
             return
         segment = self.segment.synced()
         if segment is not self.segment:
             self.segment, self._unsynced_name = segment, True
-        count = segment.slots
         if self._unsynced_name:
             folder = self.options.folder
             for _ in range(_NEW_FOLDERS):
                 _fs.sync_dir(folder)
                 folder = os.path.dirname(folder)
             self._unsynced_name = False
-        self._synced = count
-        self._watch(segment)
+        self._synced = segment.slots
 
     def seal(self) -> None:
         """End the lane for good.
@@ -352,7 +356,7 @@ class Lane:
             return
         self.segment.fence()
         try:
-            self.sync()
+            self._sync()
         finally:
             segment, self.segment = self.segment, None
             segment.fence()

@@ -138,17 +138,13 @@ class Segment(ABC):
     def _store(self, data: bytes, offset: int) -> None:
         """Put bytes at a place."""
 
-    @abstractmethod
     def fence(self) -> None:
-        """Send every point through :meth:`put`, so that the holder of the lock is alone."""
+        """Send every point through :meth:`put`, so that the holder of the lane is alone."""
+        self.limit = 0
 
     @abstractmethod
-    def unfence(self) -> None:
-        """Undo :meth:`fence`."""
-
-    @abstractmethod
-    def limit_to(self, slots: int) -> None:
-        """Send the points after so many slots through :meth:`put`."""
+    def unfence(self, slots: int | None) -> None:
+        """Let points into the map again, at most to so many slots in all."""
 
     def mark_sealed(self) -> None:
         """Append the record that ends the segment."""
@@ -158,6 +154,8 @@ class Segment(ABC):
 
     def synced(self) -> Segment:
         """Make all slots survive power loss; return the segment that does, this or a copy.
+
+        To be called with the fence up.
 
         After a failed fsync the kernel counts the lost pages as clean, so a second try on the same
         file would succeed without having written them. The slots go to a new file under the same
@@ -182,14 +180,9 @@ class Segment(ABC):
         return self._content(HEADER_SIZE + first * SLOT_SIZE)
 
     def _rewritten(self) -> Segment:
-        self.fence()
         copy = type(self)(self.path, self.header, 0)
         copy.offset, copy._capacity = self.offset, self._capacity
-        try:
-            copy._make(self._size(), self._content(0), durable=True)
-        except BaseException:
-            self.unfence()
-            raise
+        copy._make(self._size(), self._content(0), durable=True)
         self.close()
         return copy
 
@@ -235,7 +228,7 @@ class MappedSegment(Segment):
         old = getattr(self, "buffer", None)
         # In this order, a signal handler that logs meanwhile finds an open map.
         self.buffer = mapped
-        self.limit = self._top = size - SLOT_SIZE
+        self._top = size - SLOT_SIZE
         if old is not None:
             old.close()
 
@@ -246,14 +239,9 @@ class MappedSegment(Segment):
     def _store(self, data: bytes, offset: int) -> None:
         self.buffer[offset : offset + len(data)] = data
 
-    def fence(self) -> None:
-        self.limit = 0
-
-    def unfence(self) -> None:
-        self.limit = self._top
-
-    def limit_to(self, slots: int) -> None:
-        self.limit = min(self._top, HEADER_SIZE + slots * SLOT_SIZE)
+    def unfence(self, slots: int | None) -> None:
+        end = self._top if slots is None else HEADER_SIZE + slots * SLOT_SIZE
+        self.limit = min(self._top, end)
 
     def _size(self) -> int:
         return len(self.buffer)
@@ -319,14 +307,8 @@ class WrittenSegment(Segment):
     def _unmap(self) -> None:
         """Nothing: there is no map."""
 
-    def fence(self) -> None:
+    def unfence(self, slots: int | None) -> None:
         """Nothing: every point comes through :meth:`put`."""
-
-    def unfence(self) -> None:
-        """Nothing, as :meth:`fence`."""
-
-    def limit_to(self, slots: int) -> None:
-        """Nothing, as :meth:`fence`."""
 
     def _size(self) -> int:
         return self.offset
