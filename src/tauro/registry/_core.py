@@ -48,7 +48,8 @@ class RegistryCore:
         """Return a model's documents, whether there are any or not."""
         clean = check_model_name(name)
         ledger = self._by_folder(folder_of(clean))
-        stored = ledger.metadata(1).name if ledger.latest else clean
+        known = ledger.any_readable()
+        stored = clean if known is None else known.name
         if stored != clean:
             raise ModelExistsError(
                 f"The model {stored!r} is stored under the folder name of {clean!r}: this file "
@@ -81,8 +82,9 @@ class RegistryCore:
         found = []
         for folder in folders:
             ledger = self._by_folder(folder)
-            if ledger.latest:
-                found.append((ledger.metadata(1).name, ledger))
+            known = ledger.any_readable()
+            if known is not None:
+                found.append((known.name, ledger))
         yield from sorted(found, key=lambda pair: pair[0])
 
     def names(self) -> list[str]:

@@ -155,7 +155,9 @@ def _rows(ledger: ModelLedger) -> list[dict[str, Any]]:
             return []
         rows = []
         for number in range(1, ledger.latest + 1):
-            document, present = ledger.metadata(number), state.of(number)
+            document, present = ledger.readable(number), state.of(number)
+            if document is None:
+                continue
             tags = {**document.tags, **present.tags}
             described = present.description
             rows.append(

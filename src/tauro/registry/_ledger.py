@@ -9,6 +9,7 @@ enough to ask for the next number.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from tauro.registry._models import (
 from tauro.registry._state import ModelState
 from tauro.storage import StorageBackend
 
+_log = logging.getLogger("tauro.registry")
 METADATA: Final = "model_registry/metadata"
 _VERSION: Final = re.compile(r"v([1-9]\d*)\.json")
 
@@ -89,6 +91,22 @@ class ModelLedger:
             found = decode_metadata(self._storage.read_bytes(path), path)
             self._versions[version] = found
         return found
+
+    def readable(self, version: int) -> ModelMetadata | None:
+        """Return a version's document, None (and a warning in the log) where it is damaged.
+
+        For those who look at many: one damaged document must not hide the others.
+        """
+        try:
+            return self.metadata(version)
+        except CorruptDataError as error:
+            _log.warning("%s", error.message)
+            return None
+
+    def any_readable(self) -> ModelMetadata | None:
+        """Return the first document that can be read, None when none can."""
+        numbers = range(1, self._latest + 1)
+        return next(filter(None, map(self.readable, numbers)), None)
 
     def refresh(self) -> None:
         """Read what others wrote since the last time."""

@@ -75,8 +75,9 @@ class ReadVerbs(RegistryBase):
         models = []
         for _, ledger in self._core.all_ledgers():
             state, live = ledger.state, live_versions(ledger)
-            if state.deleted is None and not state.moved_to and live:
-                latest = self._view(ledger, ledger.metadata(live[-1]))
+            newest = next(filter(None, map(ledger.readable, reversed(live))), None)
+            if state.deleted is None and not state.moved_to and newest is not None:
+                latest = self._view(ledger, newest)
                 models.append(
                     {
                         **latest.to_dict(),
@@ -129,7 +130,10 @@ class ReadVerbs(RegistryBase):
             for number in live_versions(ledger):
                 if version not in (None, number) or wanted not in (None, state.of(number).stage):
                     continue
-                view = self._view(ledger, ledger.metadata(number))
+                document = ledger.readable(number)
+                if document is None:
+                    continue
+                view = self._view(ledger, document)
                 if framework is not None and not fnmatchcase(view.framework, framework):
                     continue
                 if all(fnmatchcase(view.tags.get(k, "\0"), v) for k, v in patterns.items()):

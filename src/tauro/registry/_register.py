@@ -188,8 +188,9 @@ class Registration:
         """Return the document of the next number, or the one that exists and will do."""
         import msgspec
 
-        if number > 1:
-            self._refuse_moved(draft.name, ledger.metadata(number - 1).moved_to)
+        last = ledger.readable(number - 1) if number > 1 else None
+        if last is not None:
+            self._refuse_moved(draft.name, last.moved_to)
         if self.idempotent or self.label:
             found = self._find_same(ledger, draft, number)
             if found is not None:
@@ -200,8 +201,8 @@ class Registration:
         self, ledger: ModelLedger, draft: ModelMetadata, number: int
     ) -> ModelMetadata | None:
         for earlier in range(number - 1, 0, -1):
-            other = ledger.metadata(earlier)
-            if ledger.state.of(earlier).deleted is not None:
+            other = ledger.readable(earlier)
+            if other is None or ledger.state.of(earlier).deleted is not None:
                 continue
             same = other.digest == draft.digest
             if self.label and other.label == self.label:

@@ -79,10 +79,14 @@ class Renaming:
 
     def complete(self, ledger: ModelLedger) -> None:
         """Do what is left, if the model came to its name by a renaming."""
-        first = ledger.metadata(1)
+        first = ledger.readable(1)
         done = f"{ledger.root}/{_DONE}"
-        pending = bool(first.moved_from) and not self._storage.exists(done)
-        if pending and not self._storage.read_only:
+        if (
+            first is not None
+            and first.moved_from
+            and not self._storage.exists(done)
+            and not self._storage.read_only
+        ):
             source = self._open_ledger(first.moved_from)
             closing = _close(source, first.name)
             self._copy(source, ledger, closing)

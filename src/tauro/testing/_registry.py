@@ -15,6 +15,7 @@ import pytest
 
 from tauro._internal._ids import new_id
 from tauro.errors import (
+    CorruptDataError,
     ModelExistsError,
     ModelNotFoundError,
     ModelVersionConflictError,
@@ -534,6 +535,23 @@ class ModelRegistryContract:
         assert "was changed" in found["model_registry/artifacts/fraud/v1/model.bin"]
         assert "gone" in found["model_registry/artifacts/fraud/v2"]
         assert "not a document" in found["model_registry/metadata/fraud/v3.json"]
+
+    @pytest.mark.parametrize("damaged", [1, 3])
+    def test_a_damaged_document_does_not_hide_the_others(
+        self, storage: StorageBackend, three: list[ModelVersion], artifact: Path, damaged: int
+    ) -> None:
+        storage.write_bytes(f"model_registry/metadata/fraud/v{damaged}.json", b"{")
+        registry = ModelRegistry(storage, observers=Observers())
+        registry.register_model("churn", artifact)
+        rows = registry.list_models()
+        assert [row["name"] for row in rows] == ["churn", "fraud"]
+        assert rows[1]["version"] == (3 if damaged == 1 else 2)
+        assert len(registry.search_models("fraud")) == 2
+        assert registry.get_model_version("fraud", 2).version == 2
+        with pytest.raises(CorruptDataError, match=f"v{damaged}"):
+            registry.get_model_version("fraud", damaged)
+        assert registry.register_model("fraud", artifact).version == 4
+        registry.close()
 
     def test_the_index_is_a_flat_table_of_every_version(
         self, registry: ModelRegistry, storage: StorageBackend, three: list[ModelVersion]
