@@ -34,6 +34,7 @@ from tauro.tracking._heartbeat import Heartbeat, is_alive
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import ExperimentRecord, RunRecord, RunStatus
 from tauro.tracking._run import Run
+from tauro.tracking._system import SystemSampler
 
 if TYPE_CHECKING:
     from tauro.tracking._experiment import Experiment
@@ -73,6 +74,7 @@ class TrackerCore:
         self._guard = threading.RLock()
         self._open_runs: dict[str, Run] = {}
         self._appenders: dict[str, Append] = {}
+        self._samplers: dict[str, SystemSampler] = {}
         self._implicit: Run | None = None
         self._current_experiment: str | None = None
         self._known_experiments: set[str] = set()
@@ -90,6 +92,7 @@ class TrackerCore:
         self._guard = threading.RLock()
         self._open_runs = {}
         self._appenders = {}
+        self._samplers = {}
         self._implicit = None
         for opened in ("_log", "_catalogue"):
             self.__dict__.pop(opened, None)
@@ -171,12 +174,19 @@ class TrackerCore:
 
     # The end
 
+    def end_at_exit(self) -> None:
+        """Do what is to be done when the interpreter ends."""
+        self.close()
+
     def _chores(self) -> None:
         if "_catalogue" in self.__dict__:
             self._catalogue.publish_if_due()
 
     def close(self) -> None:
-        """End the run that was opened implicitly, publish the views and let go of every file."""
+        """Publish the views and let go of every file; the tracker may be used again."""
+        for sampler in list(self._samplers.values()):
+            sampler.stop()
+        self._samplers = {}
         self._appenders = {}
         for opened in ("_log", "_catalogue"):
             part = self.__dict__.pop(opened, None)
@@ -259,4 +269,4 @@ def _closed_at_exit(tracker: TrackerCore) -> None:
 @atexit.register
 def _close_all() -> None:
     for tracker in list(_trackers):
-        tracker.close()
+        tracker.end_at_exit()

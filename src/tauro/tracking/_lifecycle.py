@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,6 +15,7 @@ from tauro._internal._ids import new_id
 from tauro.errors import (
     ExperimentError,
     ExperimentNotFoundError,
+    MLOpsError,
     RunNotActiveError,
     TrackingValidationError,
 )
@@ -22,10 +25,12 @@ from tauro.tracking._core import ExperimentLike, RunLike, TrackerCore
 from tauro.tracking._environment import capture_environment, user_name
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus, metric_to_json
-from tauro.tracking._run import Run
+from tauro.tracking._run import Run, describe_error
+from tauro.tracking._system import SystemSampler
 from tauro.tracking._values import clean_parameters, clean_run_name, clean_tags
 
 _DEEPEST = 1000
+_log = logging.getLogger(__name__)
 
 
 class LifecycleVerbs(TrackerCore):
@@ -42,6 +47,7 @@ class LifecycleVerbs(TrackerCore):
         run_name: str | None = None,
         experiment_name: str | None = None,
         nested: bool = False,
+        system_metrics: float | None = None,
     ) -> Run:
         """Start a run; usable as a context manager that ends it.
 
@@ -55,6 +61,8 @@ class LifecycleVerbs(TrackerCore):
             run_name: The same as ``name``.
             experiment_name: An experiment by name, made if there is none.
             nested: Make it part of the active run.
+            system_metrics: Seconds between samples of CPU and memory, logged as ``system/…``; by
+                default none are taken.
 
         Raises:
             TrackingValidationError: A name or value is not acceptable; nothing was written.
@@ -74,7 +82,18 @@ class LifecycleVerbs(TrackerCore):
         }
         run = self.observers.perform(Operation.RUN_START, data, self._start, _announce)
         run._token = active_run_id.set(run.run_id)
+        if system_metrics is not None:
+            self._samplers[run.run_id] = SystemSampler(self._sampled_into(run), system_metrics)
         return run
+
+    def _sampled_into(self, run: Run) -> Callable[[Mapping[str, float], int], None]:
+        writer = self._log.writer(run.experiment_id, run.run_id)
+
+        def log(figures: Mapping[str, float], step: int) -> None:
+            for key, value in figures.items():
+                writer.append(key, value, step)
+
+        return log
 
     def run_context(
         self, experiment_id: ExperimentLike | None = None, name: str = "", **options: Any
@@ -198,6 +217,23 @@ class LifecycleVerbs(TrackerCore):
                 self._implicit = self.start_run()
             return self._implicit
 
+    def close(self) -> None:
+        """End the run that a verb opened by itself, publish the views, let go of every file."""
+        if self._implicit is not None:
+            self.end_run(self._implicit)
+        super().close()
+
+    def end_at_exit(self) -> None:
+        """End every run that is still open: FAILED where an exception ends the interpreter."""
+        error = getattr(sys, "last_value", None)
+        status = RunStatus.COMPLETED if error is None else RunStatus.FAILED
+        try:
+            for run in list(self._open_runs.values()):
+                self.end_run(run, status, error=None if error is None else describe_error(error))
+            super().end_at_exit()
+        except (MLOpsError, OSError) as problem:
+            _log.warning("A run could not be ended with the interpreter: %s", problem)
+
     # End, resume
 
     def end_run(
@@ -237,6 +273,9 @@ class LifecycleVerbs(TrackerCore):
         return ended
 
     def _end(self, run: Run, status: RunStatus, error: ErrorRecord | None) -> Run:
+        sampler = self._samplers.pop(run.run_id, None)
+        if sampler is not None:
+            sampler.stop()
         self._log.flush()
         last = self._log.summary(run.experiment_id, run.run_id)
 

@@ -431,3 +431,36 @@ def test_a_cycle_of_parents_is_refused(tmp_path: Path) -> None:
     again = ExperimentTracker(tmp_path / "store")
     with pytest.raises(ExperimentError, match="cycle"):
         again.start_run(name="child", parent_run_id=second.run_id)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("", RunStatus.COMPLETED), ("raise ValueError('late')", RunStatus.FAILED)],
+)
+def test_runs_that_are_open_when_the_interpreter_ends_are_ended(
+    tmp_path: Path, ending: str, status: RunStatus
+) -> None:
+    """Completed, or failed with the exception that ended the script."""
+    code = (
+        "import sys, tauro\n"
+        "tauro.init_mlops(storage_path=sys.argv[1])\n"
+        "tauro.start_run('open')\n"
+        f"tauro.log_metric('m', 1.0)\n{ending}\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "store")]
+    subprocess.run(command, capture_output=True, check=False)
+    found = ExperimentTracker(tmp_path / "store").list_runs()
+    assert [(run["name"], run["status"], run["metrics"]) for run in found] == [
+        ("open", status.value, {"m": 1.0})
+    ]
+    assert (found[0]["error"] or {}).get("message") == (None if not ending else "late")
+
+
+def test_closing_ends_the_run_that_a_verb_opened(tmp_path: Path) -> None:
+    """A tracker that was used without a run leaves none open."""
+    tracker = ExperimentTracker(tmp_path / "store")
+    tracker.log_params({"a": 1})
+    tracker.close()
+    assert [run["status"] for run in ExperimentTracker(tmp_path / "store").list_runs()] == [
+        "COMPLETED"
+    ]
