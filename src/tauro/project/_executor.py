@@ -25,6 +25,7 @@ from tauro.project._records import RunHistory
 from tauro.project._services import MLOpsHolder, ServiceProvider
 from tauro.project._session import Session
 from tauro.project._validate import check_sources
+from tauro.types import StrPath
 
 if TYPE_CHECKING:
     from tauro.mlops import MLOpsContext
@@ -35,14 +36,22 @@ class BaseExecutor:
 
     Args:
         context: The project's configuration.
+        project: The descriptor, or its folder, from which another process can load the project; by
+            default the folder of the context.
         store: Location of the store, above what the project and the environment say.
         tenant_id: The tenant whose part of the store is used.
     """
 
     def __init__(
-        self, context: Context, *, store: str | None = None, tenant_id: str | None = None
+        self,
+        context: Context,
+        *,
+        project: StrPath | None = None,
+        store: str | None = None,
+        tenant_id: str | None = None,
     ) -> None:
         self.context = context
+        self.project = str(project if project is not None else context.root)
         self._mlops = MLOpsHolder(context, store=store, tenant_id=tenant_id)
 
     @property
@@ -106,6 +115,7 @@ class PipelineExecutor(BaseExecutor):
         run_id = new_id()
         session = Session(
             context=self.context,
+            project=self.project,
             plan=prepared.plan,
             options=prepared.options,
             run_id=run_id,
@@ -203,7 +213,7 @@ class PipelineExecutor(BaseExecutor):
 
     @property
     def _planner(self) -> Planner:
-        return Planner(self.context, self.catalog)
+        return Planner(self.context, self.project, self.catalog)
 
     def _runner(self, prepared: Prepared, run_id: str) -> NodeRunner:
         plan, resumed, catalog = prepared.plan, prepared.resumed, self.catalog()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,9 +32,11 @@ def open_project(
         ConfigError: The files have mistakes; all of them are named, with file, line and column.
     """
     with _no_collection():
-        paths = AppConfigManager(path).get_env_config(env)
+        manager = AppConfigManager(path)
+        paths = manager.get_env_config(env)
         context = ContextLoader().load_from_paths(paths, env)
-    return PipelineExecutor(context, store=store, tenant_id=tenant_id)
+    project = manager.root if os.path.isdir(path) else manager.descriptor_path
+    return PipelineExecutor(context, project=project, store=store, tenant_id=tenant_id)
 
 
 @contextmanager

@@ -61,11 +61,13 @@ class Planner:
 
     Args:
         context: The project's configuration.
+        project: From where other processes load the project.
         catalog: Makes its catalog.
     """
 
-    def __init__(self, context: Context, catalog: Callable[[], Catalog]) -> None:
+    def __init__(self, context: Context, project: str, catalog: Callable[[], Catalog]) -> None:
         self._context = context
+        self._project = project
         self._catalog = catalog
 
     def prepare(self, name: str, options: RunOptions) -> Prepared:
@@ -138,10 +140,10 @@ class Planner:
                 suggestions=["Put them into the environment and name them in the settings: ${X}."],
             )
         try:
-            AppConfigManager(self._context.root)
+            AppConfigManager(self._project)
         except ConfigError as error:
             raise PlanningError(
-                f"Nodes go to other processes by name, but {self._context.root} has no descriptor "
+                f"Nodes go to other processes by name, but {self._project} has no descriptor "
                 "from which these could load the project.",
                 suggestions=["Use --executor threads, or write a descriptor (settings_json.json)."],
             ) from error

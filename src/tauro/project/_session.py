@@ -44,6 +44,7 @@ class Session:
 
     Attributes:
         context: The project.
+        project: From where other processes load it.
         plan: What to run.
         options: How to run it.
         run_id: The run's id.
@@ -55,6 +56,7 @@ class Session:
     """
 
     context: Context
+    project: str
     plan: Plan
     options: RunOptions
     run_id: str
@@ -182,7 +184,7 @@ class Session:
 
     def _call(self, node: Node) -> NodeReturn:
         spec = NodeSpec(
-            str(self.context.root),
+            self.project,
             self.context.env,
             self.plan.pipeline.name,
             node.name,
@@ -270,9 +272,8 @@ class Session:
         """Return the command of a run like this one, as it can be typed in this folder."""
         words = ["tauro", "run", "--env", self.context.env]
         words += ["--pipeline", self.plan.pipeline.name]
-        root = str(self.context.root)
         given = {
-            "--project": root if root != os.getcwd() else None,
+            "--project": self.project if self.project != os.getcwd() else None,
             "--store": self.store,
             "--tenant": self.tenant,
             "--executor": "processes" if self.options.executor == "processes" else None,

@@ -15,7 +15,7 @@ from tauro.errors import PipelineExecutionError, PlanningError
 from tauro.events import Event, EventType, get_event_emitter
 from tauro.mlops import RunStatus
 from tauro.pipeline import NodeStatus
-from tauro.project import NodeSpec, PipelineExecutor, run_node
+from tauro.project import NodeSpec, PipelineExecutor, open_project, run_node
 
 CODE = """
 import os, time
@@ -161,6 +161,15 @@ def test_a_context_without_a_descriptor_cannot_be_sent(tmp_path: Path) -> None:
     with pytest.raises(PlanningError, match="has no descriptor"):
         PipelineExecutor(context).run_pipeline("main", executor="processes")
     assert PipelineExecutor(context).run_pipeline("main").outputs["add"] == operator.add(1, 2)
+
+
+def test_a_descriptor_of_another_name_reaches_the_workers(project: Make, tmp_path: Path) -> None:
+    make(project, load=LOAD)
+    descriptor = tmp_path / "other.json"
+    (tmp_path / "settings_json.json").rename(descriptor)
+    executor = open_project(descriptor, "dev")
+    result = executor.run_pipeline("main", executor="processes")
+    assert result.outputs["load"]["params"] == {"a": 1}
 
 
 class Foreign(Executor):
