@@ -10,19 +10,19 @@ from tauro.storage import (
     PrefixedStorage,
     StorageBackend,
 )
-from tauro.testing._registry import ModelRegistryContract
+from tauro.testing._registry import ModelRegistrySuite
 
 
-class TestLocal(ModelRegistryContract):
+class TestLocal(ModelRegistrySuite):
     def make_storage(self, folder: Path) -> StorageBackend:
         return LocalStorageBackend(folder)
 
 
-class TestMemory(ModelRegistryContract):
+class TestMemory(ModelRegistrySuite):
     def make_storage(self, folder: Path) -> StorageBackend:
         return MemoryStorageBackend()
 
 
-class TestTenant(ModelRegistryContract):
+class TestTenant(ModelRegistrySuite):
     def make_storage(self, folder: Path) -> StorageBackend:
         return PrefixedStorage(LocalStorageBackend(folder), "tenants/acme")

@@ -1,6 +1,6 @@
 """The contract of the model registry, over whatever store holds it.
 
-Subclass :class:`ModelRegistryContract`, give ``make_storage``, and run it with pytest.
+Subclass :class:`ModelRegistrySuite`, give ``make_storage``, and run it with pytest.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tauro.registry import ModelRegistry, ModelStage, ModelVersion
 from tauro.storage import ReadOnlyStorage, StorageBackend
 
 
-class ModelRegistryContract:
+class ModelRegistrySuite:
     """What users may rely on, whichever backend or wrapper holds the registry."""
 
     def make_storage(self, folder: Path) -> StorageBackend:
