@@ -162,7 +162,9 @@ class Interpolator:
 
     def _look_up(self, reference: _Reference, at: Scalar) -> Node | None:
         name = reference.name
-        if name in self._environment:
+        # `NAME= command` is how a shell unsets a variable for one command: with a default, an empty
+        # one counts as not set, as in the shell's own ${NAME:-default}.
+        if self._environment.get(name) or (name in self._environment and reference.default is None):
             return _typed(self._environment[name], at, f"environment variable {name}")
         setting = self._setting(name)
         if setting is not None:

@@ -42,6 +42,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("${env}", "dev"),
         ("${project_root}/data", "/project/data"),
         ("${EMPTY}", None),
+        ("${EMPTY|default}", "default"),
         ("no reference }", "no reference }"),
     ],
 )
