@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from tauro._internal._arrow import native_reader
 from tauro._internal._clock import now
 from tauro.errors import (
     StorageConflictError,
@@ -115,7 +116,7 @@ class IndexPublisher:
         storage = self._core.quick
         try:
             etag = storage.stat(INDEX).etag
-            table = pq.read_table(pa.BufferReader(storage.read_bytes(INDEX)))
+            table = pq.read_table(native_reader(storage.read_bytes(INDEX)))
         except StorageNotFoundError:
             return None, None
         except (pa.ArrowException, OSError):

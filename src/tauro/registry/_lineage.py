@@ -135,28 +135,29 @@ class LineageTracer:
         self._add_version(metadata.name, metadata.version, metadata)
         return Lineage(tuple(self._nodes.values()), tuple(self._edges))
 
-    def _add_version(self, name: str, version: int, metadata: ModelMetadata | None) -> str:
-        node = f"version:{name}/{version}"
+    def _add_version(self, name: str, version: int, metadata: ModelMetadata | None) -> None:
+        node = _version_id(name, version)
         if node in self._nodes:
-            return node
+            return
         gone = "" if metadata is not None else " (not in this store)"
         facts = _version_facts(metadata) if metadata is not None else {}
         self._nodes[node] = LineageNode(node, "version", f"{name} v{version}{gone}", facts)
         if metadata is None:
-            return node
+            return
         if metadata.experiment_run_id:
-            run = self._add_run(metadata.experiment_run_id)
-            self._edges.append(LineageEdge(node, run, "made by"))
+            run_id = metadata.experiment_run_id
+            self._edges.append(LineageEdge(node, f"run:{run_id}", "made by"))
+            self._add_run(run_id)
         for parent in metadata.parents:
-            found = self._find(parent.name, parent.version)
-            above = self._add_version(parent.name, parent.version, found)
+            above = _version_id(parent.name, parent.version)
             self._edges.append(LineageEdge(node, above, "derived from"))
-        return node
+            found = self._find(parent.name, parent.version)
+            self._add_version(parent.name, parent.version, found)
 
-    def _add_run(self, run_id: str) -> str:
+    def _add_run(self, run_id: str) -> None:
         node = f"run:{run_id}"
         if node in self._nodes:
-            return node
+            return
         facts = (self._run_facts(run_id) if self._run_facts is not None else None) or {}
         name = facts.get("name")
         label = f"run {name} ({run_id})" if name else f"run {run_id}"
@@ -167,7 +168,6 @@ class LineageTracer:
         code = (facts.get("source") or {}).get("git")
         if code:
             self._edges.append(LineageEdge(node, self._add_code(code), "ran"))
-        return node
 
     def _add_dataset(self, dataset: Mapping[str, Any]) -> str:
         facts = {key: dataset[key] for key in _DATA_FACTS if dataset.get(key) not in (None, "")}
@@ -185,6 +185,10 @@ class LineageTracer:
         label = f"code {commit[:12]}{dirty}"
         self._nodes.setdefault(node, LineageNode(node, "code", label, dict(code)))
         return node
+
+
+def _version_id(name: str, version: int) -> str:
+    return f"version:{name}/{version}"
 
 
 def _version_facts(metadata: ModelMetadata) -> dict[str, Any]:
