@@ -97,7 +97,7 @@ if TYPE_CHECKING:
         StorageBackendProtocol,
     )
     from tauro.mlops._store import describe_store, verify_store
-    from tauro.pipeline import MLOpsPipeline, PipelineStage
+    from tauro.pipeline import MLOpsPipeline, PipelineStage, create_mlops_pipeline
     from tauro.registry import ModelMetadata, ModelRegistry, ModelStage, ModelVersion
     from tauro.resilience import CircuitBreaker, CircuitState, RetryConfig, with_retry
     from tauro.storage import (
@@ -227,6 +227,7 @@ _HOMES = {
     "tauro.pipeline": (
         "MLOpsPipeline",
         "PipelineStage",
+        "create_mlops_pipeline",
     ),
     "tauro.registry": (
         "ModelMetadata",
@@ -358,6 +359,7 @@ __all__ = [
     "ValidationMixin",
     "check_health",
     "create_error_response",
+    "create_mlops_pipeline",
     "describe_store",
     "get_audit_logger",
     "get_event_emitter",

@@ -16,7 +16,9 @@ from tauro.storage import StorageBackend, open_storage, set_storage_provider
 from tauro.tracking import ExperimentTracker
 
 if TYPE_CHECKING:
-    from tauro.config import Context
+    from pathlib import Path
+
+    from tauro.config import Context, MLOpsSettings
 
 
 class MLOpsContext:
@@ -53,7 +55,18 @@ class MLOpsContext:
             context: A project's configuration.
             overrides: Settings above the project's, such as ``storage_path``.
         """
-        return cls(from_settings(context.mlops, context.root, overrides))
+        return cls.from_settings(context.mlops, context.root, **overrides)
+
+    @classmethod
+    def from_settings(cls, settings: MLOpsSettings, root: Path, **overrides: Any) -> Self:
+        """Return the context of merged settings, such as those of one node.
+
+        Args:
+            settings: The settings.
+            root: Where relative paths start.
+            overrides: Settings above these, such as ``storage_path``.
+        """
+        return cls(from_settings(settings, root, overrides))
 
     @classmethod
     def from_env(cls) -> Self:

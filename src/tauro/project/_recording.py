@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from tauro._internal._active import run_scope
 from tauro._internal._secrets import mask_secrets
 from tauro.catalog import Catalog
 from tauro.errors import (
@@ -87,6 +88,7 @@ class NodeRecording:
 
     def _execute(self, workspace: Workspace) -> NodeReturn:
         _current.set(self)
+        run_scope.set(f"{self.pipeline_run}/{self.binding.node.name}")
         with self._noticing():
             try:
                 value = workspace.execute(self.binding, self._read)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tauro._internal import _optional
@@ -14,14 +12,6 @@ from tauro.project._policy import MLPolicy
 
 if TYPE_CHECKING:
     from tauro.mlops import MLOpsContext
-
-
-@dataclass(frozen=True, slots=True)
-class _Described:
-    """What ``MLOpsContext.from_context`` reads of a project: settings of one node, and the root."""
-
-    mlops: MLOpsSettings
-    root: Path
 
 
 class MLOpsHolder:
@@ -61,8 +51,9 @@ class MLOpsHolder:
     def _make(self, settings: MLOpsSettings) -> MLOpsContext:
         given = {"storage_path": self.store, "tenant_id": self.tenant_id}
         cls = _optional.load("tauro.mlops:MLOpsContext", purpose="tracking ML nodes")
-        made: MLOpsContext = cls.from_context(
-            _Described(settings, self._context.root),
+        made: MLOpsContext = cls.from_settings(
+            settings,
+            self._context.root,
             **{name: value for name, value in given.items() if value is not None},
         )
         if not self._made:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from tauro._internal._active import active_run_id
+from tauro._internal._active import active_run_id, run_scope
 from tauro._internal._close import did_you_mean
 from tauro._internal._fork import tell_after_fork
 from tauro.errors import MLOpsError, RunNotFoundError, StorageError, TrackingValidationError
@@ -75,7 +75,7 @@ class TrackerCore:
         self._open_runs: dict[str, Run] = {}
         self._appenders: dict[str, Append] = {}
         self._samplers: dict[str, SystemSampler] = {}
-        self._implicit: Run | None = None
+        self._implicit: dict[str, Run] = {}
         self._current_experiment: str | None = None
         self._known_experiments: set[str] = set()
         self._named_experiments: dict[str, str] = {}
@@ -93,7 +93,7 @@ class TrackerCore:
         self._open_runs = {}
         self._appenders = {}
         self._samplers = {}
-        self._implicit = None
+        self._implicit = {}
         for opened in ("_log", "_catalogue"):
             self.__dict__.pop(opened, None)
 
@@ -150,7 +150,7 @@ class TrackerCore:
     def active_run(self) -> Run | None:
         """Return the run that verbs without one write to, None where there is none."""
         run = self._open_runs.get(active_run_id.get() or "")
-        return run if run is not None else self._implicit
+        return run if run is not None else self._implicit.get(run_scope.get())
 
     def _read_record(self, run_id: str) -> RunRecord:
         """Return the record of a run, as its document has it now."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from tauro._internal import _clock
-from tauro._internal._active import active_run_id
+from tauro._internal._active import active_run_id, run_scope
 from tauro._internal._close import did_you_mean
 from tauro._internal._ids import new_id
 from tauro.errors import (
@@ -212,15 +212,16 @@ class LifecycleVerbs(TrackerCore):
         return self._to_write(None)
 
     def _open_implicit(self) -> Run:
+        scope = run_scope.get()
         with self._guard:
-            if self._implicit is None:
-                self._implicit = self.start_run()
-            return self._implicit
+            if scope not in self._implicit:
+                self._implicit[scope] = self.start_run()
+            return self._implicit[scope]
 
     def close(self) -> None:
         """End the run that a verb opened by itself, publish the views, let go of every file."""
-        if self._implicit is not None:
-            self.end_run(self._implicit)
+        for run in list(self._implicit.values()):
+            self.end_run(run)
         super().close()
 
     def end_at_exit(self) -> None:
@@ -293,8 +294,7 @@ class LifecycleVerbs(TrackerCore):
         self._open_runs.pop(run.run_id, None)
         self._appenders.pop(run.run_id, None)
         self._log.forget(run.experiment_id, run.run_id)
-        if self._implicit is run:
-            self._implicit = None
+        self._implicit = {key: each for key, each in self._implicit.items() if each is not run}
         if active_run_id.get() == run.run_id:
             active_run_id.set(_previous(run, self._open_runs))
 

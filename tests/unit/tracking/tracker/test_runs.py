@@ -464,3 +464,25 @@ def test_closing_ends_the_run_that_a_verb_opened(tmp_path: Path) -> None:
     assert [run["status"] for run in ExperimentTracker(tmp_path / "store").list_runs()] == [
         "COMPLETED"
     ]
+
+
+def test_each_scope_has_an_implicit_run_of_its_own(tracker: ExperimentTracker) -> None:
+    """Parallel nodes of a pipeline that log without a run do not share one; plain threads do."""
+    import contextvars
+    import threading
+
+    from tauro._internal._active import run_scope
+
+    def log(scope: str) -> None:
+        if scope:
+            run_scope.set(scope)
+        tracker.log_metrics({"m": 1.0})
+
+    tracker.log_metrics({"m": 0.0})
+    for scope in ("", "a", "b", "a"):
+        thread = threading.Thread(target=contextvars.Context().run, args=(log, scope))
+        thread.start()
+        thread.join()
+    assert tracker.count_runs() == 3
+    tracker.close()
+    assert {run["status"] for run in tracker.list_runs()} == {"COMPLETED"}
