@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -320,3 +322,27 @@ def test_what_came_while_views_were_written_is_not_given_up_for_them(
     store.catalogue.publish()
     assert sorted(store.ids()) == [*expected, "z"]
     assert sorted(store.fresh().ids()) == [*expected, "z"]
+
+
+def test_a_failed_read_is_an_error_and_the_next_search_is_right(filled: Store) -> None:
+    """At no step is something taken for read that was not."""
+    failed = 0
+    warm = filled.fresh()
+    for step in range(30):
+        for store in (warm, filled.fresh()):
+            filled.put(make_run("one", f"more{step}-{store is warm}"))
+            left = itertools.count(-step)
+
+            def fail(operation: str, path: str, left: Iterator[int] = left) -> None:
+                if next(left) == 0:
+                    raise OSError(errno.EIO, "Input/output error", path)
+
+            _fs.set_fault_hook(fail)
+            try:
+                store.ids()
+            except OSError:
+                failed += 1
+            finally:
+                _fs.set_fault_hook(None)
+            assert set(store.ids()) == set(filled.ids())
+    assert failed > 10
