@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tauro._internal._arrow import native_reader
 from tauro.errors import CorruptDataError, ValidationError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def decode_frame(data: bytes, path: str) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        df: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
+        df: pd.DataFrame = pq.read_table(native_reader(data)).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise CorruptDataError(
             f"{path!r} does not hold Parquet: {error}.",

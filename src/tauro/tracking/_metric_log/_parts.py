@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tauro._internal import _fs
+from tauro._internal._arrow import native_reader
 from tauro._internal._ids import new_id
 from tauro.errors import CorruptDataError
 from tauro.tracking._metric_log._blocks import CheckedFile, is_intact, stage
@@ -130,7 +131,7 @@ def decode_rows(data: bytes) -> Rows:
     Raises:
         pyarrow.ArrowException, OSError: It is not Parquet.
     """
-    return Rows.from_arrow(pq.read_table(pa.BufferReader(data), read_dictionary=_NAMES))
+    return Rows.from_arrow(pq.read_table(native_reader(data), read_dictionary=_NAMES))
 
 
 def damaged_files(folder: str, part: PartRecord) -> list[str]:
