@@ -120,7 +120,7 @@ class TrackerCore:
     @functools.cached_property
     def _catalogue(self) -> RunCatalogue:
         if isinstance(self.storage, SupportsLocalPath):
-            return RunCatalogue(self._root)
+            return RunCatalogue(self._root, durability=self._durability)
         return RunCatalogue(self._root, documents=StoredDocuments(self.storage))
 
     def _opened_for_writing(self) -> None:

@@ -34,7 +34,7 @@ from tauro.tracking._query import (
 )
 
 if TYPE_CHECKING:
-    from tauro.types import StrPath
+    from tauro.types import Durability, StrPath
 
 _log = logging.getLogger(__name__)
 PUBLISH_SECONDS: Final = 30.0
@@ -63,6 +63,8 @@ class RunCatalogue:
     Args:
         root: The folder of the store, or of a tenant in it.
         documents: Where documents are read; the store's own folders by default.
+        durability: What a change survives once it is recorded: the death of the process, or also
+            the loss of power.
     """
 
     def __init__(
@@ -70,12 +72,13 @@ class RunCatalogue:
         root: StrPath,
         *,
         documents: DocumentSource | None = None,
+        durability: Durability = "process",
     ) -> None:
         self._layout = layout = Layout(str(root))
         self._begun = False
-        self._writer = JournalWriter(layout)
+        self._writer = JournalWriter(layout, durable=durability == "disk")
         self._loader = Loader(layout, documents or LocalDocuments(layout.root))
-        self._publisher = Publisher(layout, self._loader)
+        self._publisher = Publisher(layout, self._loader, durable=durability == "disk")
         self._recorded = False
         self._published_at = time.monotonic()
 

@@ -47,9 +47,11 @@ class Publisher:
     Args:
         layout: Where the files are.
         loader: What is in memory.
+        durable: Whether journals go only once what replaces them would survive the loss of power.
     """
 
-    def __init__(self, layout: Layout, loader: Loader) -> None:
+    def __init__(self, layout: Layout, loader: Loader, *, durable: bool) -> None:
+        self._durable = durable
         self._layout = layout
         self._loader = loader
 
@@ -68,11 +70,11 @@ class Publisher:
             for each, changes in plan.stale.items():
                 index = _build(plan.view.indices.get(each), changes, plan.gone, serial)
                 written[each] = index
-                _fs.replace_file(self._layout.runs_index(each), index.data)
+                _fs.replace_file(self._layout.runs_index(each), index.data, durable=self._durable)
             if plan.books is not None:
                 index = build_index(plan.books, serial=serial)
                 written[""] = index
-                _fs.replace_file(self._layout.experiments_index, index.data)
+                _fs.replace_file(self._layout.experiments_index, index.data, durable=self._durable)
             dead = self._dead_journals(plan)
             if written or dead or plan.before is None:
                 self._commit(plan, serial, written, dead)
@@ -159,7 +161,7 @@ class Publisher:
             gone=plan.gone if plan.pending else {},
         )
         try:
-            write_state(self._layout, state)
+            write_state(self._layout, state, durable=self._durable)
             for name in state.folded:
                 _fs.discard(self._layout.journal_file(name))
         finally:

@@ -58,6 +58,6 @@ def read_state(layout: Layout) -> State | None:
     return state if state.format == FORMAT else None
 
 
-def write_state(layout: Layout, state: State) -> None:
+def write_state(layout: Layout, state: State, *, durable: bool) -> None:
     """Put the state in place in one step."""
-    _fs.replace_file(layout.state, msgspec.json.encode(state))
+    _fs.replace_file(layout.state, msgspec.json.encode(state), durable=durable)

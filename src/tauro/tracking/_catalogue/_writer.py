@@ -20,7 +20,7 @@ _MAX_BYTES: Final = 64 << 20
 class _File:
     """One file of a journal. A lock on it, held while it may grow, tells that its writer lives."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, durable: bool) -> None:
         self.path = layout.journal_file(new_id() + JOURNAL_SUFFIX)
         # Nobody may see the file before it is locked, so it gets its name last.
         temporary = _fs.temporary_name(layout.journal)
@@ -28,6 +28,8 @@ class _File:
         try:
             _lock(self.fd, temporary)
             _fs.rename(temporary, self.path)
+            if durable:
+                _fs.sync_dir(layout.journal)
         except OSError:
             _fs.close_fd(self.fd, temporary)
             _fs.discard(temporary)
@@ -87,10 +89,15 @@ class JournalWriter:
 
     Threads share it under a short lock. After a fork the child opens a file of its own. A file that
     an error may have left torn is never written again.
+
+    Args:
+        layout: Where the files are.
+        durable: Whether an entry also survives the loss of power.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, durable: bool = False) -> None:
         self._layout = layout
+        self._durable = durable
         self._file: _File | None = None
         self._lock = threading.Lock()
         tell_after_fork(self)
@@ -110,6 +117,8 @@ class JournalWriter:
                 line = encode_entry(Entry(kind, slot, rev, experiment_id, run_id, document))
                 try:
                     _fs.write_all(file.fd, line, file.path)
+                    if self._durable:
+                        _fs.sync_fd(file.fd, file.path)
                     lost = _fs.link_count(file.fd, file.path) == 0
                 except BaseException:
                     self._retire()
@@ -143,7 +152,7 @@ class JournalWriter:
 
     def _open(self) -> _File:
         if self._file is None:
-            self._file = _File(self._layout)
+            self._file = _File(self._layout, durable=self._durable)
         return self._file
 
     def _retire(self) -> None:

@@ -215,6 +215,34 @@ def test_a_long_journal_is_continued_in_another_file(
     assert len(ids) == 10
 
 
+def test_a_durable_entry_is_on_the_disk_before_its_document(layout: Layout, faults: None) -> None:
+    writer = JournalWriter(layout, durable=True)
+    calls: list[str] = []
+    _fs.set_fault_hook(lambda operation, path: calls.append(operation))
+    with writer.append(EntryKind.RUN, 1, "e", "a", b"{}"):
+        first = list(calls)
+        calls.clear()
+    _append(writer, "b")
+    assert first[-5:] == ["rename", "fsync_dir", "write", "fsync", "fstat"]
+    assert calls == ["write", "fsync", "fstat"]
+
+
+def test_a_file_whose_fsync_failed_is_never_written_again(layout: Layout, faults: None) -> None:
+    writer = JournalWriter(layout, durable=True)
+    _append(writer, "a")
+
+    def fail(operation: str, path: str) -> None:
+        if operation == "fsync":
+            raise OSError(errno.EIO, "Input/output error")
+
+    _fs.set_fault_hook(fail)
+    with pytest.raises(OSError, match="Input/output"):
+        writer.append(EntryKind.RUN, 1, "e", "doubtful", b"{}")
+    _fs.set_fault_hook(None)
+    _append(writer, "b")
+    assert len(_files(layout)) == 2
+
+
 def test_no_descriptor_is_left_open(layout: Layout) -> None:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0

@@ -301,8 +301,8 @@ def test_what_came_while_views_were_written_is_not_given_up_for_them(
     if doubt == "before":
         shutil.rmtree(store.journal)
 
-    def write_and_look(layout: Layout, state: State) -> None:
-        write_state(layout, state)
+    def write_and_look(layout: Layout, state: State, *, durable: bool) -> None:
+        write_state(layout, state, durable=durable)
         other.put(make_run(run_id="b"))
         if doubt == "meanwhile":
             other.put(make_run(run_id="c"))

@@ -346,6 +346,20 @@ def test_a_store_that_cannot_be_written_is_read(store: Store) -> None:
         _fs.set_fault_hook(None)
 
 
+def test_durable_views_are_on_the_disk_before_journals_go(tmp_path: Path) -> None:
+    store = Store(tmp_path, RunCatalogue(tmp_path, durability="disk"))
+    store.put(*RUNS)
+    calls: list[tuple[str, str]] = []
+    _fs.set_fault_hook(lambda operation, path: calls.append((operation, Path(path).suffix)))
+    try:
+        store.catalogue.close()
+    finally:
+        _fs.set_fault_hook(None)
+    steps = [call for call in calls if call[0] in ("fsync", "rename", "unlink")]
+    assert [step for step, _ in steps] == ["fsync", "rename"] * 2 + ["unlink"]
+    assert steps[-1] == ("unlink", ".journal")
+
+
 # Threads
 
 
