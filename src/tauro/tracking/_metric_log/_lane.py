@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from tauro.tracking._metric_log._format import (
 from tauro.tracking._metric_log._liveness import start_of_this_process
 from tauro.tracking._metric_log._segment import (
     FIRST_SIZE,
+    Gate,
     MappedSegment,
     MapsUnsupportedError,
     Segment,
@@ -76,6 +76,16 @@ class LaneOptions:
     maps: bool
 
 
+def storage_error(what: str, path: str, error: OSError) -> StorageError:
+    """Return the file system's error as ours."""
+    return StorageError(
+        f"{what} failed at {error.filename or path}: {error.strerror or error}. "
+        "No point that was accepted before is lost.",
+        context={"path": path, "errno": error.errno},
+        suggestions=["Free space or check the disk and the permissions, then try again."],
+    )
+
+
 @contextmanager
 def storage_errors(what: str, path: str) -> Iterator[None]:
     """Turn the file system's errors into ours."""
@@ -84,12 +94,7 @@ def storage_errors(what: str, path: str) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as error:
-        raise StorageError(
-            f"{what} failed at {error.filename or path}: {error.strerror or error}. "
-            "No point that was accepted before is lost.",
-            context={"path": path, "errno": error.errno},
-            suggestions=["Free space or check the disk and the permissions, then try again."],
-        ) from error
+        raise storage_error(what, path, error) from error
 
 
 def _definitions(kind: int, numbered: int, names: Sequence[str]) -> list[bytes]:
@@ -116,8 +121,7 @@ class Lane:
 
     def __init__(self, number: int, options: LaneOptions) -> None:
         self.options = options
-        self._lock = threading.RLock()
-        self._in_use = False
+        self._gate = Gate()
         self.name = f"{options.writer_id}-{number:04d}"
         self.segment: Segment | None = None
         self.finished = 0
@@ -129,31 +133,27 @@ class Lane:
         self._first_size = FIRST_SIZE
         self._unsynced_name = False
         self._synced = 0
-        self._failed = False
         self._forget_names()
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Hold the lane; gives False where this thread is in the middle of holding it already.
-
-        A signal handler may come here at any point of its thread's own append. That is why the
-        lock lets its owner in again, and a flag behind it tells whether the lane is in use.
-        """
-        with self._lock:
-            if self._in_use:
+        """Hold the lane; gives False where this thread is in the middle of holding it already."""
+        gate = self._gate
+        with gate.lock:
+            if gate.in_use:
                 yield False
                 return
-            self._in_use = True
+            gate.in_use = True
             try:
                 yield True
             finally:
-                self._in_use = False
+                gate.in_use = False
 
     def is_contended(self) -> bool:
         """Tell whether another thread holds the lane just now."""
-        free = self._lock.acquire(blocking=False)
+        free = self._gate.lock.acquire(blocking=False)
         if free:
-            self._lock.release()
+            self._gate.lock.release()
         return not free
 
     def _forget_names(self) -> None:
@@ -178,7 +178,7 @@ class Lane:
             segment = self._declare(run_id, [key], side + 1)
             table = self._tables[run_id]
             bodies = metadata_bodies(segment.slots + side, metadata) if metadata else []
-            self._put(segment, [*bodies, pack_point(table[key], *point)])
+            segment.put([*bodies, pack_point(table[key], *point)])
             return segment, table
 
     def append_block(self, run_id: str, keys: Sequence[str], codes: Codes, slots: Slots) -> None:
@@ -199,11 +199,7 @@ class Lane:
                 some = slots[done : done + min(segment.room(), BLOCK)]
                 picked = series[codes[done : done + len(some)]] if len(keys) > 1 else series[0]
                 some["run"], some["key"] = picked & 0xFFFF, picked >> 16
-                try:
-                    segment.put_block(some)
-                except OSError:
-                    self._failed = True
-                    raise
+                segment.put_block(some)
             done += len(some)
 
     @contextmanager
@@ -228,7 +224,7 @@ class Lane:
             run, key = self._numbered
             if run + len(runs) <= MAX_NUMBER and key + len(missing) <= MAX_NUMBER:
                 bodies = _definitions(RUN, run, runs) + _definitions(KEY, key, missing)
-                if not self._failed and self._has_room(segment, len(bodies) + more):
+                if not segment.failed and self._has_room(segment, len(bodies) + more):
                     break
             self._roll(segment)
         if bodies:
@@ -236,7 +232,7 @@ class Lane:
             # leaves neither a number that means two names nor a name that is not in the file.
             self._numbered = [run + len(runs), key + len(missing)]
             first = segment.slots
-            self._put(segment, bodies)
+            segment.put(bodies)
             for number, name in enumerate(missing, key + 1):
                 self._keys[name] = number
             for name in runs:
@@ -255,13 +251,6 @@ class Lane:
             except MapsUnsupportedError:
                 return False
         return True
-
-    def _put(self, segment: Segment, bodies: list[bytes]) -> None:
-        try:
-            segment.put(bodies)
-        except OSError:
-            self._failed = True
-            raise
 
     # Segments
 
@@ -283,16 +272,15 @@ class Lane:
         try:
             if not self._maps:
                 raise MapsUnsupportedError
-            segment = MappedSegment(path, header, self.options.capacity)
+            segment = MappedSegment(path, header, self.options.capacity, self._gate)
             segment.create(self._first_size)
         except MapsUnsupportedError:
             self._maps = False
-            segment = WrittenSegment(path, header, self.options.capacity)
+            segment = WrittenSegment(path, header, self.options.capacity, self._gate)
             segment.create(0)
         self._index += 1
         self._forget_names()
         self.segment = segment
-        self._failed = False
         self._unsynced_name = True
         self._synced = 0
         return segment

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import threading
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -40,6 +41,20 @@ class MapsUnsupportedError(Exception):
     """The file system cannot reserve blocks or share maps."""
 
 
+class Gate:
+    """Who may change a lane and its segments just now.
+
+    A signal handler may come here at any point of its thread's own append. That is why the lock
+    lets its owner in again, and a flag behind it tells whether the lane is in use.
+    """
+
+    __slots__ = ("in_use", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.in_use = False
+
+
 class Segment(ABC):
     """What both kinds of segment share.
 
@@ -49,13 +64,16 @@ class Segment(ABC):
             point through :meth:`put`.
         buffer: The map, where there is one; else ``limit`` stays 0.
         salt: Seed of the checksums.
+        failed: A write failed; the lane goes on in another file.
     """
 
     __slots__ = (
         "_capacity",
         "_fd",
+        "_gate",
         "_sync_failed",
         "buffer",
+        "failed",
         "header",
         "limit",
         "offset",
@@ -65,9 +83,11 @@ class Segment(ABC):
 
     buffer: mmap.mmap
 
-    def __init__(self, path: str, header: Header, capacity: int) -> None:
+    def __init__(self, path: str, header: Header, capacity: int, gate: Gate) -> None:
         self.path = path
         self.header = header
+        self.failed = False
+        self._gate = gate
         self.salt = header.salt
         self.offset = HEADER_SIZE
         self.limit = 0
@@ -138,6 +158,14 @@ class Segment(ABC):
     def _store(self, data: bytes, offset: int) -> None:
         """Put bytes at a place."""
 
+    @abstractmethod
+    def append_point(self, body: bytes, crc: int) -> bool:
+        """Append a point outside the map; False where the lane must see to something first.
+
+        Raises:
+            OSError: The disk refused.
+        """
+
     def fence(self) -> None:
         """Send every point through :meth:`put`, so that the holder of the lane is alone."""
         self.limit = 0
@@ -180,7 +208,7 @@ class Segment(ABC):
         return self._content(HEADER_SIZE + first * SLOT_SIZE)
 
     def _rewritten(self) -> Segment:
-        copy = type(self)(self.path, self.header, 0)
+        copy = type(self)(self.path, self.header, 0, self._gate)
         copy.offset, copy._capacity = self.offset, self._capacity
         copy._make(self._size(), self._content(0), durable=True)
         self.close()
@@ -201,7 +229,7 @@ class Segment(ABC):
 
     def close(self) -> None:
         """Let go of the file as it is; readers take it for one whose writer died."""
-        self.limit = 0
+        self.fence()
         self._unmap()
         fd, self._fd = self._fd, -1
         if fd >= 0:
@@ -239,6 +267,9 @@ class MappedSegment(Segment):
     def _store(self, data: bytes, offset: int) -> None:
         self.buffer[offset : offset + len(data)] = data
 
+    def append_point(self, body: bytes, crc: int) -> bool:
+        return False
+
     def unfence(self, slots: int | None) -> None:
         end = self._top if slots is None else HEADER_SIZE + slots * SLOT_SIZE
         self.limit = min(self._top, end)
@@ -275,14 +306,17 @@ class MappedSegment(Segment):
         crc = slots["crc"].copy()
         slots["crc"] = 0
         at = self.offset
-        self.offset = end = at + len(slots) * SLOT_SIZE
-        target = np.frombuffer(self.buffer, SLOT, len(slots), at)
+        end = at + len(slots) * SLOT_SIZE
+        target = None
         try:
+            target = np.frombuffer(self.buffer, SLOT, len(slots), at)
+            self.offset = end
             target[:] = slots
             # A kill on the way leaves slots without a checksum, which readers know as unfinished.
             target["crc"] = crc
         except BaseException:
-            self._void(at, end)
+            if self.offset == end:
+                self._void(at, end)
             raise
         finally:
             del target  # a traceback that kept it would keep the map from being closed
@@ -299,7 +333,26 @@ class MappedSegment(Segment):
 class WrittenSegment(Segment):
     """One write a record, for file systems where maps misbehave."""
 
-    __slots__ = ()
+    __slots__ = ("_direct",)
+
+    def __init__(self, path: str, header: Header, capacity: int, gate: Gate) -> None:
+        super().__init__(path, header, capacity, gate)
+        self._direct = 0
+
+    def append_point(self, body: bytes, crc: int) -> bool:
+        gate = self._gate
+        with gate.lock:
+            if gate.in_use or self.offset >= self._direct:
+                return False
+            gate.in_use = True
+            try:
+                self._append(body + crc.to_bytes(4, "little"))
+            finally:
+                gate.in_use = False
+        return True
+
+    def fence(self) -> None:
+        self._direct = 0
 
     def _reserve(self, start: int, size: int) -> None:
         """Nothing: every write asks for its own blocks."""
@@ -308,7 +361,8 @@ class WrittenSegment(Segment):
         """Nothing: there is no map."""
 
     def unfence(self, slots: int | None) -> None:
-        """Nothing: every point comes through :meth:`put`."""
+        end = self._capacity if slots is None else HEADER_SIZE + slots * SLOT_SIZE
+        self._direct = min(self._capacity - SLOT_SIZE, end)
 
     def _size(self) -> int:
         return self.offset
@@ -338,6 +392,8 @@ class WrittenSegment(Segment):
         try:
             self._store(data, self.offset)
         except OSError:
+            self.failed = True
+            self._direct = 0
             # Readers may have seen the slots that did arrive, so their places are taken.
             size = os.fstat(self._fd).st_size
             self.offset = max(self.offset, size - (size - HEADER_SIZE) % SLOT_SIZE)

@@ -21,7 +21,7 @@ from tauro.tracking._metric_log._format import (
     pack_point,
     pack_slot_into,
 )
-from tauro.tracking._metric_log._lane import MAX_KEYS, Codes, Lane
+from tauro.tracking._metric_log._lane import MAX_KEYS, Codes, Lane, storage_error
 from tauro.tracking._metric_log._segment import Segment
 from tauro.tracking._metric_log._values import (
     as_integer,
@@ -87,7 +87,8 @@ class RunWriter:
             try:
                 segment, table = self._tables[get_ident()]
                 series = table[key]
-                crc = _crc32(pack_point(series, step, timestamp_ns, value), segment.salt)
+                body = pack_point(series, step, timestamp_ns, value)
+                crc = _crc32(body, segment.salt)
             except (KeyError, TypeError, struct.error):
                 pass  # the first point here, or one that the slow way refuses with its reason
             else:
@@ -98,7 +99,16 @@ class RunWriter:
                     segment.offset = offset + SLOT_SIZE
                     pack_slot_into(segment.buffer, offset, series, step, timestamp_ns, value, crc)
                     return
+                if self._appended_without_map(segment, body, crc):
+                    return
         self._append_slowly(key, value, step, timestamp_ns, metadata)
+
+    @staticmethod
+    def _appended_without_map(segment: Segment, body: bytes, crc: int) -> bool:
+        try:
+            return segment.append_point(body, crc)
+        except OSError as error:
+            raise storage_error("Logging a metric", segment.path, error) from error
 
     def _append_slowly(
         self, key: str, value: float, step: int, timestamp_ns: int, metadata: Any
