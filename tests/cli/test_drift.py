@@ -11,6 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tauro.drift import ReferenceProfile
+from tauro.registry import ModelRegistry
+from tauro.storage import LocalStorageBackend
+
 
 def tauro(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -72,3 +76,60 @@ def test_bad_input_is_a_usage_error_with_a_remedy(files: Path) -> None:
     done = tauro("reference.csv", "other.csv", "--json", cwd=files)
     assert done.returncode == 2
     assert json.loads(done.stdout)["error_code"] == "DRIFT_DETECTION_ERROR"
+
+
+def register(store: Path, **schema: str) -> None:
+    model = store.parent / "model.txt"
+    model.write_text("weights")
+    ModelRegistry(LocalStorageBackend(store)).register_model(
+        "churn", str(model), "txt", "none", input_schema=schema or None
+    )
+
+
+def test_a_profile_is_kept_with_a_model_and_compared_with(files: Path) -> None:
+    store = files / "store"
+    register(store)
+    options = ("--store", "store", "--model", "churn")
+    kept = tauro("reference.csv", *options, "--keep", cwd=files)
+    assert kept.returncode == 0, kept.stderr
+    assert kept.stdout == "Kept the profile of 800 rows with version 1 of churn.\n"
+    done = tauro("shifted.csv", *options, "--json", "--fail-on-drift", cwd=files)
+    assert done.returncode == 8, done.stderr
+    assert json.loads(done.stdout)["drifted_features"] == ["x"]
+    (files / "reference.csv").unlink()
+    assert tauro("same.parquet", *options, "--fail-on-drift", cwd=files).returncode == 0
+
+
+def test_a_model_without_a_profile_says_how_to_keep_one(files: Path) -> None:
+    register(files / "store")
+    done = tauro("same.csv", "--store", "store", "--model", "churn", cwd=files)
+    assert done.returncode == 2
+    assert "No drift profile is kept of version 1 of model 'churn'" in done.stderr
+    assert "tauro drift TRAINING_DATA --model churn --keep" in done.stderr
+
+
+def test_two_files_and_a_model_are_compared_in_its_inputs(files: Path) -> None:
+    register(files / "store", y="float")
+    options = ("--store", "store", "--model", "churn", "--json")
+    done = tauro("reference.csv", "shifted.csv", *options, cwd=files)
+    assert list(json.loads(done.stdout)["features"]) == ["y"]
+
+
+def test_a_profile_may_be_a_file(files: Path) -> None:
+    ReferenceProfile.from_data(files / "reference.csv").save(files / "profile.json")
+    done = tauro("profile.json", "shifted.csv", "--json", cwd=files)
+    assert json.loads(done.stdout)["drifted_features"] == ["x"]
+
+
+def test_multivariate_tests_are_printed(files: Path) -> None:
+    done = tauro("reference.csv", "shifted.csv", "--multivariate", cwd=files)
+    assert "classifier: Drift: a classifier tells the samples apart" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("a.csv",), ("a", "b", "c"), ("a.csv", "--keep"), ("--keep", "--model", "m")]
+)
+def test_wrong_arguments_are_refused(files: Path, arguments: tuple[str, ...]) -> None:
+    done = tauro(*arguments, cwd=files)
+    assert done.returncode == 2
+    assert "REFERENCE" in done.stderr

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from importlib.metadata import entry_points
+from typing import Any, Final, Literal
 
+from tauro._internal._close import did_you_mean
+from tauro.drift._announce import Alert, announce
 from tauro.drift._compare import columns_to_compare, compare
 from tauro.drift._concept import watch_errors
 from tauro.drift._decide import Correction
@@ -22,7 +25,10 @@ from tauro.drift._samples import Kind
 from tauro.drift._tables import open_table
 from tauro.drift._together import chosen_tests, compare_together
 from tauro.drift._verdict import decide, summarise
-from tauro.errors import DriftInputError
+from tauro.errors import DriftInputError, DriftOptionError
+
+DETECTORS: Final = "tauro.drift.detectors"
+"""Entry point group in which a package offers detectors of its own."""
 
 
 class DriftDetector:
@@ -46,6 +52,7 @@ class DriftDetector:
         min_rows: With fewer rows on a side and nothing found, a verdict says so.
         seed: Of the permutations; the same data then give the same report.
         workers: Threads; one a core by default.
+        on_drift: Called with each report that found drift, after the event ``drift.detected``.
 
     Raises:
         DriftOptionError: An option is unknown or out of its range.
@@ -64,7 +71,9 @@ class DriftDetector:
         min_rows: int = 30,
         seed: int = 0,
         workers: int | None = None,
+        on_drift: Alert | Sequence[Alert] = (),
     ) -> None:
+        self.alerts: tuple[Alert, ...] = (on_drift,) if callable(on_drift) else tuple(on_drift)
         self.tenant_id = tenant_id
         self.options: DriftOptions = make_options(
             min_effect,
@@ -133,7 +142,7 @@ class DriftDetector:
         drifted = tuple(
             feature.name for feature in rank(features.values()) if feature.drift_detected
         )
-        return DataDriftReport(
+        report = DataDriftReport(
             drift_detected=bool(drifted) or any(test.drift_detected for test in together),
             p_value=min(
                 [one.p_value for one in features.values()] + [one.p_value for one in together]
@@ -148,6 +157,8 @@ class DriftDetector:
             multivariate=together,
             tenant_id=self.tenant_id,
         )
+        announce(report, self.alerts)
+        return report
 
     def detect_model_drift(
         self,
@@ -173,13 +184,15 @@ class DriftDetector:
             DriftInputError: Not the same metrics, or not finite numbers.
             DriftOptionError: A threshold or direction that is none.
         """
-        return compare_metrics(
+        report = compare_metrics(
             reference_metrics,
             current_metrics,
             threshold,
             directions=directions,
             tenant_id=self.tenant_id,
         )
+        announce(report, self.alerts)
+        return report
 
     def detect_concept_drift(
         self,
@@ -205,9 +218,11 @@ class DriftDetector:
             DriftInputError: No errors, or labels and predictions that do not pair up.
             DriftOptionError: An unknown method.
         """
-        return watch_errors(
+        report = watch_errors(
             errors, y_true, y_pred, method=method, options=options, tenant_id=self.tenant_id
         )
+        announce(report, self.alerts)
+        return report
 
     def check_drift(
         self,
@@ -271,6 +286,28 @@ def _check_pairs(given: Mapping[str, Any]) -> None:
         )
 
 
-def create_drift_detector(tenant_id: str | None = None, **options: Any) -> DriftDetector:
-    """Return a detector; the options are those of :class:`DriftDetector`."""
-    return DriftDetector(tenant_id, **options)
+def create_drift_detector(
+    tenant_id: str | None = None, *, detector: str | None = None, **options: Any
+) -> DriftDetector:
+    """Return a detector.
+
+    Args:
+        tenant_id: Noted in its reports.
+        detector: Name of a custom detector that a package offers in the entry point group
+            ``tauro.drift.detectors``: a subclass of :class:`DriftDetector`.
+        **options: Those of the detector's class.
+
+    Raises:
+        DriftOptionError: No package offers this detector, or an option is wrong.
+    """
+    if detector is None:
+        return DriftDetector(tenant_id, **options)
+    offered = {point.name: point for point in entry_points(group=DETECTORS)}
+    if detector not in offered:
+        raise DriftOptionError(
+            f"No installed package offers the drift detector {detector!r}.",
+            suggestions=did_you_mean(detector, offered)
+            or [f"Offer it in the entry point group {DETECTORS!r}."],
+        )
+    made: DriftDetector = offered[detector].load()(tenant_id, **options)
+    return made

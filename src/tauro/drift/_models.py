@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from tauro._internal import _fs
+from tauro._internal._optional import load
 from tauro.drift._decide import Correction
 from tauro.drift._plain import plain, to_json_text
 from tauro.drift._samples import Kind
@@ -235,17 +236,15 @@ class DataDriftReport(Record):
 
     def to_html(self, path: StrPath | None = None) -> str:
         """Return the report as one self-contained HTML page, and write it where a path is given."""
-        from tauro.drift._html import page
-
-        text = page(self)
+        # By name, because the page is drawn from these records.
+        text: str = load("tauro.drift._html:page")(self)
         if path is not None:
             _fs.replace_file(str(path), text.encode())
         return text
 
     def _repr_html_(self) -> str:
-        from tauro.drift._html import notebook
-
-        return notebook(self)
+        text: str = load("tauro.drift._html:notebook")(self)
+        return text
 
     def __str__(self) -> str:
         return self.summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,17 @@ class NumericSample:
     def quantile(self, q: float) -> float:
         """Return the value at a share of the sorted sample, without interpolation."""
         return float(self.values[min(int(q * len(self.values)), len(self.values) - 1)])
+
+    def moments(self) -> tuple[float, float]:
+        """Return the mean and the standard deviation, also of values whose squares overflow."""
+        size = max(abs(float(self.values[0])), abs(float(self.values[-1])))
+        if size > _SAFE:
+            scaled = self.values / size
+            return float(scaled.mean()) * size, float(scaled.std()) * size
+        return float(self.values.mean()), float(self.values.std())
+
+
+_SAFE: Final = 1e140
 
 
 @dataclass(frozen=True, slots=True)

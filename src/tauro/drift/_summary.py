@@ -86,14 +86,15 @@ def _numbers(sample: NumericSample, edges: FloatArray) -> Summary:
     inner = np.searchsorted(sample.values, edges[1:-1], "left")
     counts = np.diff(np.concatenate([[0], inner, [sample.present]]))
     values = sample.values
+    mean, spread = sample.moments()
     figures = {
         "min": float(values[0]),
         **{f"q{int(q * 100):02d}": sample.quantile(q) for q in (0.05, 0.25)},
         "median": sample.quantile(0.5),
         **{f"q{int(q * 100):02d}": sample.quantile(q) for q in (0.75, 0.95)},
         "max": float(values[-1]),
-        "mean": float(values.mean()),
-        "std": float(values.std()),
+        "mean": mean,
+        "std": spread,
     }
     return Summary(
         sample.rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -39,12 +40,14 @@ class _RawTable:
 
 
 def open_table(data: Any, side: Side, rules: ColumnRules) -> Table:
-    """Return one side of a comparison: a profile, or anything that ``open_source`` takes.
+    """Return one side of a comparison: a profile, its path, or what ``open_source`` takes.
 
     Raises:
         DriftInputError: It is neither.
         DriftEmptyError: It has no rows or no columns.
     """
+    if isinstance(data, (str, os.PathLike)) and os.fspath(data).endswith(".json"):
+        data = ReferenceProfile.load(os.fspath(data))
     if isinstance(data, ReferenceProfile):
         if not data.rows:
             raise DriftEmptyError(f"The profile of the {side} data has no rows.")
