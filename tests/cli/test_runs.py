@@ -126,3 +126,14 @@ def test_store(tauro: Tauro, store: list[str], here: Path) -> None:
     damaged = tauro("store", "verify", "--json")
     assert damaged.code == 5
     assert [problem["path"].endswith("a.txt") for problem in damaged.json["problems"]] == [True]
+
+
+def test_what_is_deleted_goes_for_good(tauro: Tauro, store: list[str], here: Path) -> None:
+    """``gc`` removes what is marked; ``repair`` finds nothing to do in a whole store."""
+    assert tauro("runs", "delete", store[0]).code == 0
+    assert tauro("store", "gc", "--older-than-days", 1, "--json").json["runs"] == []
+    assert tauro("store", "gc", "--json").json["runs"] == [store[0]]
+    assert not [path for path in here.rglob("*") if store[0] in path.name]
+    done = tauro("store", "repair", "--json").json
+    assert done == {"registry": 0, "points": 0, "put_aside": []}
+    assert tauro("store", "verify").code == 0

@@ -260,11 +260,18 @@ def discard(path: str) -> None:
 # Folders
 
 
-def make_dirs(folder: str) -> None:
-    """Create a folder and those above it."""
-    if folder:
-        _before("mkdir", folder)
-        os.makedirs(folder, exist_ok=True)
+def make_dirs(folder: str, *, durable: bool = False) -> None:
+    """Create a folder and those above it; durable ones have their names synchronised too."""
+    if not folder:
+        return
+    _before("mkdir", folder)
+    new, above = [], folder
+    while durable and above and not os.path.isdir(above):
+        new.append(above)
+        above = os.path.dirname(above)
+    os.makedirs(folder, exist_ok=True)
+    for each in reversed(new):
+        sync_dir(os.path.dirname(each) or ".")
 
 
 def remove_tree(folder: str) -> None:

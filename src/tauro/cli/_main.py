@@ -24,7 +24,10 @@ COMMANDS: Final = {
     "models": ("tauro.cli._models:command", "The model registry: versions, stages, downloads."),
     "serve": ("tauro.cli._serve:command", "Serve models of the registry over HTTP."),
     "drift": ("tauro.cli._drift:command", "Compare two data sets and report drift."),
-    "store": ("tauro.cli._store:command", "Look after the store: info, verify, compact."),
+    "store": (
+        "tauro.cli._store:command",
+        "Look after the store: info, verify, repair, compact, gc.",
+    ),
 }
 """Name of each command, where it is defined (imported on use), and its line in ``tauro --help``."""
 

@@ -57,14 +57,45 @@ def verify() -> None:
 @store_options
 def compact() -> None:
     """Merge metric segments into Parquet parts and publish the index files."""
-    from tauro.mlops import describe_store
+    from tauro.mlops import compact_store, describe_store
 
     output, context = Output.current(), open_context()
     before = describe_store(context)
     with output.progress("Compacting …"):
-        context.experiment_tracker.compact()
+        compact_store(context)
     after = describe_store(context)
     counts = {"files_before": before["files"], "files_after": after["files"]}
     output.result(
         counts, lambda: output.line(f"{before['files']} files before, {after['files']} after.")
     )
+
+
+@command.command("repair")
+@store_options
+def repair() -> None:
+    """Complete what dead processes left half done; damaged files are put aside, none is removed."""
+    from tauro.mlops import repair_store
+
+    output = Output.current()
+    with output.progress("Repairing …"):
+        done = repair_store(open_context())
+
+    def render() -> None:
+        output.pairs({"registry entries completed": done["registry"], "points": done["points"]})
+        for path in done["put_aside"]:
+            output.line(f"put aside: {path}")
+
+    output.result(done, render)
+
+
+@command.command("gc")
+@click.option("--older-than-days", default=0.0, show_default=True, help="Only deleted so long ago.")
+@store_options
+def gc(older_than_days: float) -> None:
+    """Remove for good the runs, models and versions that are marked as deleted."""
+    from tauro.mlops import collect_garbage
+
+    output = Output.current()
+    gone = collect_garbage(open_context(), older_than_days=older_than_days)
+    counts = {what: len(each) if isinstance(each, list) else each for what, each in gone.items()}
+    output.result(gone, lambda: output.pairs(counts))

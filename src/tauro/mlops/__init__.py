@@ -96,7 +96,18 @@ if TYPE_CHECKING:
         ModelRegistryProtocol,
         StorageBackendProtocol,
     )
-    from tauro.mlops._store import describe_store, verify_store
+    from tauro.mlops._store import (
+        collect_garbage,
+        compact_store,
+        describe_store,
+        repair_store,
+        verify_store,
+    )
+    from tauro.mlops._versioning import (
+        DatabaseConnection,
+        ModelVersioning,
+        create_model_versioning,
+    )
     from tauro.pipeline import MLOpsPipeline, PipelineStage, create_mlops_pipeline
     from tauro.registry import ModelMetadata, ModelRegistry, ModelStage, ModelVersion
     from tauro.resilience import CircuitBreaker, CircuitState, RetryConfig, with_retry
@@ -221,8 +232,16 @@ _HOMES = {
         "StorageBackendProtocol",
     ),
     "tauro.mlops._store": (
+        "collect_garbage",
+        "compact_store",
         "describe_store",
+        "repair_store",
         "verify_store",
+    ),
+    "tauro.mlops._versioning": (
+        "DatabaseConnection",
+        "ModelVersioning",
+        "create_model_versioning",
     ),
     "tauro.pipeline": (
         "MLOpsPipeline",
@@ -280,6 +299,7 @@ __all__ = [
     "CircuitState",
     "ComponentHealthCheck",
     "ComponentState",
+    "DatabaseConnection",
     "DatasetInput",
     "DeploymentError",
     "DiskHealthCheck",
@@ -327,6 +347,7 @@ __all__ = [
     "ModelSignature",
     "ModelStage",
     "ModelVersion",
+    "ModelVersioning",
     "MonitoringError",
     "Observers",
     "Operation",
@@ -358,8 +379,11 @@ __all__ = [
     "ValidationError",
     "ValidationMixin",
     "check_health",
+    "collect_garbage",
+    "compact_store",
     "create_error_response",
     "create_mlops_pipeline",
+    "create_model_versioning",
     "describe_store",
     "get_audit_logger",
     "get_event_emitter",
@@ -372,6 +396,7 @@ __all__ = [
     "init_mlops",
     "is_healthy",
     "is_ready",
+    "repair_store",
     "set_mlops_context",
     "verify_store",
     "with_retry",

@@ -126,6 +126,8 @@ class MLOpsContext:
         """Let go of what was opened; the context may be used again."""
         if "experiment_tracker" in self.__dict__:
             self.experiment_tracker.close()
+        if "model_registry" in self.__dict__:
+            self.model_registry.close()
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tauro.storage import read_format
@@ -54,4 +55,35 @@ def describe_store(context: MLOpsContext) -> dict[str, Any]:
         "models": len(registry.list_models()),
         "files": files.total(),
         "parts": [{"part": part, "files": files[part], "bytes": sizes[part]} for part in files],
+    }
+
+
+def compact_store(context: MLOpsContext) -> None:
+    """Merge metric segments into Parquet parts and publish every index file."""
+    context.experiment_tracker.compact()
+    context.model_registry.compact()
+
+
+def repair_store(context: MLOpsContext) -> dict[str, Any]:
+    """Complete what dead processes left half done; never drop a good record.
+
+    Returns:
+        ``registry``: how much of the registry was completed; ``points``: metric points that were
+        taken from damaged files; ``put_aside``: those files, where they are now.
+    """
+    done = context.experiment_tracker.repair()
+    return {
+        "registry": context.model_registry.repair(),
+        "points": sum(each.points for each in done),
+        "put_aside": [path for each in done for path in each.put_aside],
+    }
+
+
+def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> dict[str, Any]:
+    """Remove for good what was deleted at least so long ago; return what went."""
+    gone = context.model_registry.gc(deleted_for=timedelta(days=older_than_days))
+    return {
+        "runs": context.experiment_tracker.gc(older_than_days=older_than_days),
+        "versions": gone["versions"],
+        "staging": gone["staging"],
     }

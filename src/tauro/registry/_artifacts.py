@@ -25,8 +25,7 @@ from tauro.errors import (
 from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import ArtifactFile, ModelMetadata
 from tauro.registry._names import folder_of
-from tauro.storage import Progress, StorageBackend, SupportsLocalPath
-from tauro.storage._local import folder_files
+from tauro.storage import Progress, StorageBackend, SupportsLocalPath, folder_files
 from tauro.types import Durability, StrPath
 
 _log = logging.getLogger("tauro.registry")

@@ -2,7 +2,7 @@
 
 from tauro.storage._cached import CachedStorage
 from tauro.storage._format import FORMAT_VERSION, StoreFormat, ensure_format, read_format
-from tauro.storage._local import LocalStorageBackend
+from tauro.storage._local import LocalStorageBackend, folder_files
 from tauro.storage._memory import MemoryStorageBackend
 from tauro.storage._open import (
     DEFAULT_STORE,
@@ -43,6 +43,7 @@ __all__ = [
     "check_tenant",
     "default_location",
     "ensure_format",
+    "folder_files",
     "get_active_storage",
     "open_storage",
     "read_format",

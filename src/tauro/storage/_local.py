@@ -132,7 +132,7 @@ class LocalStorageBackend(StorageBackend):
         source, target = check_source(src), self._file(dest)
         with self._errors("write", dest):
             folder = os.path.dirname(target)
-            _fs.make_dirs(folder)
+            _fs.make_dirs(folder, durable=self._durable)
             staged = _fs.temporary_name(folder)
             try:
                 is_dir = source.is_dir()
@@ -210,7 +210,7 @@ class LocalStorageBackend(StorageBackend):
         with self._errors("move", src):
             if _fs.stat(target) is not None:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), dest)
-            _fs.make_dirs(os.path.dirname(target))
+            _fs.make_dirs(os.path.dirname(target), durable=self._durable)
             if _fs.is_dir(source):
                 _fs.rename(source, target)
             else:

@@ -1,5 +1,6 @@
 """Contract suites, fakes and strategies for those who extend Tauro."""
 
+from tauro.testing._registry import ModelRegistrySuite
 from tauro.testing._storage import StorageBackendSuite
 
-__all__ = ["StorageBackendSuite"]
+__all__ = ["ModelRegistrySuite", "StorageBackendSuite"]
