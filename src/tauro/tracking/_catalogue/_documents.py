@@ -23,7 +23,7 @@ class DocumentSource(Protocol):
         """Return an experiment's document."""
 
     def run_ids(self, experiment_id: str) -> list[str]:
-        """Return the ids of the runs of an experiment that have a document."""
+        """Return the ids of the runs of an experiment that have a document, in no order."""
 
     def experiment_ids(self) -> list[str]:
         """Return the ids of the experiments that have a document or runs."""
@@ -45,7 +45,7 @@ class LocalDocuments:
         return _read(os.path.join(self._layout.experiments, experiment_id + DOCUMENT_SUFFIX))
 
     def run_ids(self, experiment_id: str) -> list[str]:
-        """Return the ids of the runs of an experiment that have a document."""
+        """Return the ids of the runs of an experiment that have a document, in no order."""
         return _documents_in(self._layout.runs_of(experiment_id))
 
     def experiment_ids(self) -> list[str]:
@@ -63,7 +63,7 @@ def _read(path: str) -> bytes | None:
 
 def _documents_in(folder: str) -> list[str]:
     return [
-        entry.name[: -len(DOCUMENT_SUFFIX)]
-        for entry in _fs.list_dir(folder)
-        if entry.name.endswith(DOCUMENT_SUFFIX) and not _fs.is_temporary(entry.name)
+        name[: -len(DOCUMENT_SUFFIX)]
+        for name in _fs.list_names(folder)
+        if name.endswith(DOCUMENT_SUFFIX) and not _fs.is_temporary(name)
     ]

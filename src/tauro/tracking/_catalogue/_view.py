@@ -44,6 +44,7 @@ class View:
         self.indices = dict(indices)
         self.changes: dict[int, Change] = {}
         self.ids: list[str] = []
+        self._experiments = list(self.indices)
         self._starts: list[int] = []
         revs: list[np.ndarray[Any, Any]] = []
         for index in self.indices.values():
@@ -112,7 +113,7 @@ class View:
         change = self.changes.get(row)
         if change is not None:
             return change.experiment_id
-        return list(self.indices)[bisect_right(self._starts, row) - 1]
+        return self._experiments[bisect_right(self._starts, row) - 1]
 
     def losses(self) -> set[str]:
         """Return the experiments whose published index holds runs that are gone."""
@@ -126,9 +127,14 @@ class View:
     def runs_by_experiment(self) -> dict[str, set[str]]:
         """Return the ids of the runs of each experiment."""
         found: dict[str, set[str]] = {}
-        for run_id, row in self._row_of.items():
-            if not self._is_gone(run_id, row):
-                found.setdefault(self.experiment_of(row), set()).add(run_id)
+        ends = [*self._starts[1:], self._published]
+        for experiment_id, start, end in zip(self._experiments, self._starts, ends, strict=False):
+            found[experiment_id] = set(self.ids[start:end])
+        for change in self.changes.values():
+            found.setdefault(change.experiment_id, set()).add(change.run_id)
+        for run_id in self.removed():
+            for run_ids in found.values():
+                run_ids.discard(run_id)
         return found
 
     def removed(self) -> dict[str, int]:
