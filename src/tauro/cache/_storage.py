@@ -45,17 +45,18 @@ class ByteStore(Protocol):
         """Return when a key was last written, or raise StorageNotFoundError."""
 
 
-class _Header(msgspec.Struct, frozen=True):
+class _Header(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str
     expires_ns: int | None
     sha256: str
+    raw: bool = False
 
 
 class StorageCache:
     """Keeps values in a store, each under the hash of its key.
 
-    Values are kept as JSON, and what is returned belongs to the caller; other kinds need
-    ``encode`` and ``decode``. Nothing is ever unpickled. Any thread and process may call. A value
+    Bytes are kept as they are and other values as JSON; what is returned belongs to the caller.
+    What JSON cannot hold needs ``encode`` and ``decode``. Nothing is ever unpickled. Any thread and process may call. A value
     that cannot be read is not found. Times are of the wall clock, which processes share.
 
     Args:
@@ -107,7 +108,7 @@ class StorageCache:
         left = None if header.expires_ns is None else (header.expires_ns - now_ns()) / _SECOND
         if left is not None and left <= 0:
             return None
-        return Found(self._decode(payload), left)
+        return Found(payload if header.raw else self._decode(payload), left)
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default."""
@@ -191,9 +192,10 @@ class StorageCache:
         return header is None or (header.expires_ns is not None and header.expires_ns <= now_ns())
 
     def _entry(self, key: str, value: Any, ttl: float | None) -> bytes:
-        payload = self._encode(value)
+        raw = type(value) is bytes
+        payload = value if raw else self._encode(value)
         expires = None if ttl is None else now_ns() + int(ttl * _SECOND)
-        header = _Header(key, expires, hashlib.sha256(payload).hexdigest())
+        header = _Header(key, expires, hashlib.sha256(payload).hexdigest(), raw)
         return msgspec.json.encode(header) + b"\n" + payload
 
     def _write(self, key: str, data: bytes) -> None:

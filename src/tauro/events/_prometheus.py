@@ -77,7 +77,13 @@ class _Page:
 
 
 def _labels(tags: Iterable[Tag]) -> str:
-    parts = [f'{_safe_label(tag)}="{_escape(value)}"' for tag, value in tags]
+    named: dict[str, str] = {}
+    for tag, value in tags:
+        label = _safe_label(tag)
+        while label in named:  # two names that become one when made safe
+            label += "_"
+        named[label] = value
+    parts = [f'{label}="{_escape(value)}"' for label, value in named.items()]
     return "{" + ",".join(parts) + "}" if parts else ""
 
 

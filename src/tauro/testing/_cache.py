@@ -32,7 +32,9 @@ class CacheContract(ABC):
     def test_it_has_the_methods_of_a_cache(self, cache: Cache) -> None:
         assert isinstance(cache, Cache)
 
-    @pytest.mark.parametrize("value", [1, "a", None, False, [1, {"b": None}], {"a": 0.5}])
+    @pytest.mark.parametrize(
+        "value", [1, "a", None, False, [1, {"b": None}], {"a": 0.5}, b"\0\n\xff", b""]
+    )
     def test_what_was_set_is_found(self, cache: Cache, value: Any) -> None:
         cache.set("k", value)
         assert cache.get("k", "default") == value

@@ -221,3 +221,11 @@ def test_names_that_become_one_are_one_series(metrics: MetricsCollector) -> None
     metrics.increment("a.b")
     metrics.increment("a-b", 2)
     assert _parse(metrics.to_prometheus())["tauro_user_a_b_total"] == 3
+
+
+def test_labels_that_become_one_stay_two(metrics: MetricsCollector) -> None:
+    metrics.increment("a", tags={"x.": "1", "x-": "2", "quantile": "3"})
+    metrics.observe("a", 0.5, tags={"quantile": "mine"})
+    samples = _parse(metrics.to_prometheus())
+    assert samples['tauro_user_a_total{quantile="3",x_="2",x__="1"}'] == 1
+    assert samples['tauro_user_a_seconds{quantile="mine",quantile_="0.5"}'] == 0.5
