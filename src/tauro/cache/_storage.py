@@ -56,8 +56,9 @@ class StorageCache:
     """Keeps values in a store, each under the hash of its key.
 
     Bytes are kept as they are and other values as JSON; what is returned belongs to the caller.
-    What JSON cannot hold needs ``encode`` and ``decode``. Nothing is ever unpickled. Any thread and process may call. A value
-    that cannot be read is not found. Times are of the wall clock, which processes share.
+    What JSON cannot hold needs ``encode`` and ``decode``. Nothing is ever unpickled. Any thread
+    and process may call. A value that cannot be read is not found. Times are of the wall clock,
+    which processes share.
 
     Args:
         store: Any storage backend.
