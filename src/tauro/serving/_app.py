@@ -1,136 +1,176 @@
-"""The HTTP face of a served model."""
+"""The application that serves models: FastAPI for what is asked now and then, the edge in front."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from tauro.errors import TauroError, create_error_response
+from tauro.errors import TauroError, ValidationError
+from tauro.serving._edge import Edge, routes_of
+from tauro.serving._exchange import Exchange, Receive, Scope, Send, error_answer
+from tauro.serving._guard import Guard
 from tauro.serving._holder import ModelHolder
-from tauro.serving._predict import predict, read_samples
+from tauro.serving._limits import Limits
+from tauro.serving._metrics import Metrics
+from tauro.serving._routes import Holders, JSONBytes, add_state, add_v2, get_holder
 
-_log = logging.getLogger(__name__)
 _JSON = "application/json"
+_TABLES = ("text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream")
 
 
-class JSONBytes(Response):
-    """A JSON answer, encoded by msgspec."""
+class ServingApp(FastAPI):
+    """A FastAPI application whose predictions do not go through FastAPI."""
 
-    media_type = _JSON
+    edge: Edge | None = None
 
-    def render(self, content: Any) -> bytes:
-        """Return the content as JSON."""
-        return msgspec.json.encode(content, enc_hook=str)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request at the edge."""
+        assert self.edge is not None, "create_app sets the edge"
+        await self.edge(scope, receive, send)
 
 
-def create_app(holder: ModelHolder, *, follow_seconds: float = 1.0) -> FastAPI:
-    """Return the application that serves a holder's model.
+def create_app(
+    holders: ModelHolder | Sequence[ModelHolder],
+    *,
+    follow_seconds: float = 1.0,
+    limits: Limits | None = None,
+    guard: Guard | None = None,
+) -> FastAPI:
+    """Return the application that serves models.
 
     Args:
-        holder: The model.
+        holders: The models, one or several.
         follow_seconds: How often the registry is asked which version is chosen.
+        limits: Bounds of requests.
+        guard: Decides who may ask; by default anybody who reaches the server.
+
+    Raises:
+        ValidationError: There is no model, or one is given twice.
     """
+    given = [holders] if isinstance(holders, ModelHolder) else list(holders)
+    by_name = {holder.choice.name: holder for holder in given}
+    if len(by_name) < len(given):
+        raise ValidationError("A model is given twice; a server serves one version of each.")
+    limits = limits if limits is not None else Limits()
+    metrics, routes = Metrics(given), routes_of(by_name)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(holder.refresh)
-        holder.follow(follow_seconds)
+        for holder in given:
+            holder.loop = asyncio.get_running_loop()
+            await run_in_threadpool(holder.refresh)
+            holder.follow(follow_seconds)
         yield
-        holder.close()
+        for holder in given:
+            holder.close()
 
-    app = FastAPI(
-        title=f"Tauro: {holder.choice}",
-        description="Predictions of a model of the registry. Every answer names its version.",
+    app = ServingApp(
+        title="Tauro: " + ", ".join(str(holder.choice) for holder in given),
+        description="Predictions of models of the registry. Every answer names its version.",
         lifespan=lifespan,
         default_response_class=JSONBytes,
     )
     app.add_exception_handler(TauroError, _answer_error)
-    _add_state(app, holder)
-    _add_predict(app, holder)
+    add_state(app, by_name, metrics)
+    add_v2(app, by_name, limits)
+    _add_predict(app, by_name)
+    _describe_bodies(app, routes)
+    app.edge = Edge(super(ServingApp, app).__call__, routes, limits, metrics, guard)
     return app
 
 
-async def _answer_error(_: Request, error: Exception) -> Response:
+async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TauroError)
-    headers = {"Retry-After": "5"} if error.http_status == 503 else {}
-    return JSONBytes(create_error_response(error), status_code=error.http_status, headers=headers)
+    exchange: Exchange = request.scope["tauro.exchange"]
+    status, body, headers = error_answer(error, exchange.id.decode(), exchange.version)
+    named = {name.decode(): value.decode() for name, value in headers}
+    return Response(body, status_code=status, media_type=_JSON, headers=named)
 
 
-def _add_state(app: FastAPI, holder: ModelHolder) -> None:
-    @app.get("/health", summary="Whether the server lives, and what it serves")
-    def health() -> Response:
-        refusal = holder.refusal
-        served = holder.served.version.version if holder.is_ready else None
-        return JSONBytes(
-            {
-                "status": "healthy" if refusal is None and served is not None else "degraded",
-                "model": holder.choice.name,
-                "version": served,
-                "refused": None
-                if refusal is None
-                else {"version": refusal.version, "reason": refusal.reason},
-            }
-        )
+def _add_predict(app: FastAPI, holders: Holders) -> None:
+    """Describe the predictions, which the edge answers, and name the models to who knows none."""
 
-    @app.get("/ready", summary="Whether predictions are answered")
-    def ready() -> Response:
-        if holder.is_ready:
-            return Response("OK", media_type="text/plain")
-        return Response("Not Ready", status_code=503, media_type="text/plain")
+    @app.post("/models/{name}/predict", include_in_schema=False)
+    def predict_unknown(name: str) -> Response:
+        get_holder(holders, name)
+        raise AssertionError("the edge answers for models that are served")
 
-    @app.get("/metadata", summary="The version that serves, its columns and where it came from")
-    def metadata() -> Response:
-        return JSONBytes(holder.describe())
+    if len(holders) > 1:
 
-    @app.post("/reload", summary="Ask the registry now, and load the chosen version anew")
-    def reload() -> Response:
-        reloaded = holder.refresh(force=True)
-        refusal = holder.refusal
-        body = {
-            "reloaded": reloaded,
-            "model": holder.choice.name,
-            "version": holder.served.version.version,
-            "reason": "" if refusal is None else refusal.reason,
-        }
-        return JSONBytes(body, status_code=200 if reloaded else 503)
+        @app.post("/predict", include_in_schema=False)
+        def predict_which() -> Response:
+            paths = [f"/models/{name}/predict" for name in holders]
+            raise ValidationError(
+                f"{len(holders)} models are served here; ask one of them: {', '.join(paths)}."
+            )
 
 
-def _add_predict(app: FastAPI, holder: ModelHolder) -> None:
-    @app.post(
-        "/predict",
-        summary="Predict for samples",
-        openapi_extra={"requestBody": {"content": {_JSON: {"schema": {}}}, "required": True}},
-        responses={
-            400: {"description": "No JSON, or no samples"},
-            422: {"description": "A sample does not fit the signature"},
-            503: {"description": "No version is served"},
-        },
-    )
-    async def predict_samples(request: Request) -> Response:
-        served = holder.served
-        samples = read_samples(await request.body())
-        return JSONBytes(await run_in_threadpool(predict, served, samples))
-
+def _describe_bodies(app: FastAPI, routes: dict[str, ModelHolder]) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         schema = generate()
-        body = schema["paths"]["/predict"]["post"]["requestBody"]["content"][_JSON]
-        body["schema"] = _request_schema(holder)
+        for path, holder in routes.items():
+            schema["paths"][path] = {"post": _describe(path, holder)}
         return schema
 
     # The way FastAPI's documentation names for a schema of one's own.
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+def _describe(path: str, holder: ModelHolder) -> dict[str, Any]:
+    table = {"schema": {"type": "string", "format": "binary"}}
+    body = {_JSON: {"schema": _request_schema(holder)}, **dict.fromkeys(_TABLES, table)}
+    if holder.is_ready:
+        example = holder.served.example
+        if example is not None:
+            body[_JSON]["example"] = {"samples": example}
+    return {
+        "tags": ["predictions"],
+        "summary": f"Predict for samples with {holder.choice}",
+        "operationId": path.strip("/").replace("/", "_"),
+        "requestBody": {"content": body, "required": True},
+        "responses": {
+            "200": {
+                "description": "Predictions and the version that gave them",
+                "content": {_JSON: {"schema": _ANSWER}},
+            },
+            "400": {"description": "The body cannot be read, or there are no samples"},
+            "413": {"description": "The body is too large"},
+            "415": {"description": "The content type is not known"},
+            "422": {"description": "Samples do not fit the signature; lists every problem"},
+            "500": {"description": "The model failed"},
+            "503": {"description": "No version is served, or too many requests wait"},
+            "504": {"description": "The model did not answer in time"},
+        },
+    }
+
+
+_ANSWER: dict[str, Any] = {
+    "type": "object",
+    "required": ["predictions", "model", "model_version"],
+    "properties": {
+        "predictions": {},
+        "model": {"type": "string"},
+        "model_version": {"type": "integer"},
+    },
+}
+
+
 def _request_schema(holder: ModelHolder) -> dict[str, Any]:
-    signature = holder.served.signature if holder.is_ready else None
-    row = signature.json_schema() if signature is not None else {"type": "object"}
+    served = holder.served if holder.is_ready else None
+    signature = served.signature if served is not None else None
+    row: dict[str, Any] = {"type": "object"}
+    if served is not None and signature is not None and signature.inputs:
+        row = signature.json_schema() | {"additionalProperties": False}
+        for name, values in served.reader.categories.items():
+            row["properties"][name]["enum"] = sorted(values)
+        if signature.is_tensor and len(signature.inputs) == 1:
+            row = row["properties"][signature.inputs[0].name]
     samples = {"type": "array", "minItems": 1, "items": row}
     return {"type": "object", "required": ["samples"], "properties": {"samples": samples}}

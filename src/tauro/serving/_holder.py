@@ -7,19 +7,22 @@ answered; otherwise the old one goes on and the holder says why.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from tauro._internal import _clock
 from tauro.errors import ServingError, TauroError
-from tauro.flavors import LoadedModel, ModelSignature
 from tauro.registry import ModelRegistry, ModelStage, ModelVersion
+from tauro.serving._limits import Limits
+from tauro.serving._served import ServedModel, load_served
 
 _log = logging.getLogger(__name__)
+_RETRY_SECONDS: Final = 10.0
+"""A refused version is tried again after this time: the cause may have been the disk's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +71,18 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A version that is loaded and has answered.
+class Refusal:
+    """Why a chosen version is not served.
 
     Attributes:
-        version: The version.
-        model: The model, loaded.
-        loaded_at: When, UTC.
+        version: The version, None where the registry could not be asked.
+        reason: What was wrong.
+        at: When it was tried, by the monotonic clock.
     """
-
-    version: ModelVersion
-    model: LoadedModel
-    loaded_at: datetime
-
-    @property
-    def signature(self) -> ModelSignature | None:
-        """What it takes and gives."""
-        return self.version.signature or self.model.signature
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a chosen version is not served."""
 
     version: int | None
     reason: str
+    at: float
 
 
 class ModelHolder:
@@ -105,6 +95,7 @@ class ModelHolder:
         choice: Which one.
         allow_pickle: Permit formats whose loading runs code.
         trusted: Types that files may hold beyond those known to be safe.
+        limits: Bounds of its requests.
     """
 
     def __init__(
@@ -114,10 +105,13 @@ class ModelHolder:
         *,
         allow_pickle: bool = False,
         trusted: Iterable[type | str] = (),
+        limits: Limits | None = None,
     ) -> None:
         self.registry = registry
         self.choice = choice
         self.refusal: Refusal | None = None
+        self.limits = limits if limits is not None else Limits()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._allow_pickle = allow_pickle
         self._trusted = tuple(trusted)
         self._served: ServedModel | None = None
@@ -160,38 +154,40 @@ class ModelHolder:
             try:
                 version = self.choice.resolve(self.registry)
                 number = version.version
-                current = self._served
-                same = current is not None and current.version.version == number
-                if same and not force:
-                    self.refusal = None
+                former = self._served
+                if not force and self._is_known(number):
                     return False
-                if self.refusal is not None and self.refusal.version == number and not force:
-                    return False
-                self._served = self._load(version)
-            except TauroError as error:
-                if self.refusal is None or self.refusal.version != number:
-                    _log.warning("%s: %s", self.choice, error)
-                self.refusal = Refusal(number, str(error))
+                served = load_served(
+                    version, self.limits, allow_pickle=self._allow_pickle, trusted=self._trusted
+                )
+            except (TauroError, OSError) as error:
+                self._refuse(number, error)
                 return False
-            self.refusal = None
+            self._served, self.refusal = served, None
+            if former is not None:
+                self._retire(former)
             _log.info("%s: version %s serves", self.choice, number)
             return True
 
-    def _load(self, version: ModelVersion) -> ServedModel:
-        model = version.load(allow_pickle=self._allow_pickle, trusted=self._trusted)
-        served = ServedModel(version, model, _clock.now())
-        example = model.input_example
-        if example is not None:
-            try:
-                model.predict(example)
-            # The model is the user's code; whatever it raises, the old version goes on.
-            except Exception as error:
-                raise ServingError(
-                    f"Version {version.version} of {version.name!r} does not answer its own input "
-                    f"example: {type(error).__name__}: {error}",
-                    context={"model": version.name, "version": version.version},
-                ) from error
-        return served
+    def _is_known(self, number: int) -> bool:
+        """Tell whether a version serves already, or was refused a moment ago."""
+        if self._served is not None and self._served.version.version == number:
+            self.refusal = None
+            return True
+        last = self.refusal
+        recent = last is not None and time.monotonic() - last.at < _RETRY_SECONDS
+        return recent and last is not None and last.version == number
+
+    def _refuse(self, number: int | None, error: Exception) -> None:
+        if self.refusal is None or self.refusal.version != number:
+            _log.warning("%s: %s", self.choice, error)
+        self.refusal = Refusal(number, str(error), time.monotonic())
+
+    def _retire(self, former: ServedModel) -> None:
+        """Close a version's engine after its last request, in the thread of its loop."""
+        loop = self.loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(former.engine.retire)
 
     def follow(self, interval: float) -> None:
         """Refresh every ``interval`` seconds, in a thread of its own, until :meth:`close`."""
@@ -218,10 +214,16 @@ class ModelHolder:
             "aliases": list(version.aliases),
             "framework": version.framework,
             "flavor": served.model.spec.flavor,
+            "path": served.engine.caller.path,
+            "batching": served.engine.pace.is_batching,
             "columns": signature.input_names if signature is not None else [],
             "signature": signature.to_dict() if signature is not None else None,
+            "categories": {
+                name: sorted(values) for name, values in served.reader.categories.items()
+            },
             "metrics": version.metrics,
             "run_id": version.run_id,
+            "digest": version.metadata.digest,
             "files": {file.path: file.sha256 for file in version.files},
             "loaded_at": served.loaded_at.isoformat(),
         }

@@ -2,54 +2,55 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
 
 from tauro.errors import ServingError
 from tauro.serving._app import create_app
+from tauro.serving._guard import Guard, KeyGuard, LoopbackGuard, is_loopback
 from tauro.serving._holder import ModelHolder
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+from tauro.serving._keys import KeyStore
+from tauro.serving._limits import Limits
 
 
 def serve(
-    holder: ModelHolder,
+    holders: ModelHolder | Sequence[ModelHolder],
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    limits: Limits | None = None,
+    keys: KeyStore | None = None,
     on_start: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve a holder's model over HTTP until SIGTERM or SIGINT.
+    """Serve models over HTTP until SIGTERM or SIGINT; what was accepted is answered before the end.
 
     Args:
-        holder: The model.
-        host: The address to listen on; without authentication only one of loopback.
+        holders: The models.
+        host: The address to listen on.
         port: The port, 0 for one that is free.
+        limits: Bounds of requests.
+        keys: The keys with which may be asked; on loopback None lets everybody on this machine in.
         on_start: Called with the address once requests are taken.
 
     Raises:
-        ServingError: The host is not loopback, or the port is taken.
+        ServingError: The host is not loopback and there is no key, or the port is taken.
     """
-    if not is_loopback(host):
-        raise ServingError(
-            f"Serving on {host!r} would let anybody in: there is no authentication yet.",
-            context={"host": host},
-            suggestions=["Serve on 127.0.0.1 behind a proxy that authenticates."],
-        )
-    config = uvicorn.Config(create_app(holder), host=host, port=port, log_level="warning")
+    limits = limits if limits is not None else Limits()
+    config = uvicorn.Config(
+        create_app(holders, limits=limits, guard=choose_guard(host, keys)),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=max(1, round(limits.drain)),
+        h11_max_incomplete_event_size=64 * 1024,
+    )
     server = _Server(config, on_start)
     try:
         with _signals_end_in_peace():
@@ -60,6 +61,23 @@ def serve(
             context={"host": host, "port": port},
             suggestions=["Choose another with --port; 0 takes a free one."],
         ) from error
+
+
+def choose_guard(host: str, keys: KeyStore | None) -> Guard:
+    """Return who is let in at a host.
+
+    Raises:
+        ServingError: Others reach the host, and there is no valid key.
+    """
+    if keys is not None and keys.by_hash():
+        return KeyGuard(keys)
+    if is_loopback(host):
+        return LoopbackGuard()
+    raise ServingError(
+        f"Serving on {host!r} without authentication would let anybody in: there is no API key.",
+        context={"host": host},
+        suggestions=["Make a key: tauro keys create NAME", "Or serve on 127.0.0.1."],
+    )
 
 
 @contextmanager
