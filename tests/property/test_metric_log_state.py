@@ -44,7 +44,7 @@ class MetricLogMachine(RuleBasedStateMachine):
 
     def open(self) -> MetricLog:
         self.maps = not self.maps
-        return MetricLog(self.folder / "log", maps=self.maps, buffer_size=1)
+        return MetricLog(self.folder / "log", maps=self.maps, segment_points=1)
 
     def teardown(self) -> None:
         self.log.close()

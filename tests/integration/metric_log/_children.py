@@ -32,7 +32,7 @@ def shared(path: str) -> mmap.mmap:
 
 def log_until_killed(folder: str, counts: str, threads: str, maps: str, seed: str) -> None:
     """Log from several threads; after each call say in shared memory how far it is."""
-    log = MetricLog(folder, maps=maps == "maps", buffer_size=1)
+    log = MetricLog(folder, maps=maps == "maps", segment_points=1)
     acknowledged = shared(counts)
 
     def work(thread: int) -> None:
@@ -67,7 +67,7 @@ def log_until_killed(folder: str, counts: str, threads: str, maps: str, seed: st
 
 def log_points(folder: str, threads: str, points: str, name: str) -> None:
     """Log so many points from each thread into one run, then end."""
-    log = MetricLog(folder, buffer_size=1)
+    log = MetricLog(folder, segment_points=1)
     writer = log.writer("exp", "run")
 
     def work(thread: int) -> None:

@@ -44,9 +44,7 @@ Durability = Literal["process", "disk"]
 Codes = NDArray[np.intp]
 
 LEAST_SLOTS: Final = 1 << 14
-"""A segment holds at least so many slots, however small the buffer is; else files would abound.
-
-Also, the longest metadata and names fit into one with room to spare."""
+"""A segment holds at least so many slots: the longest metadata and names fit into one."""
 
 _NEW_FOLDERS: Final = 3
 """The experiment's, the log's and the one above may all be new."""

@@ -29,6 +29,7 @@ from tauro.tracking._metric_log._verify import Finding, verify
 from tauro.tracking._metric_log._writer import RunWriter
 
 DEFAULT_BUFFER: Final = 1 << 18
+DEFAULT_SEGMENT: Final = 1 << 18
 """Points of a segment: 8 MB, a quarter of a second at a million points a second."""
 
 _MAPPED: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "overlay"})
@@ -51,10 +52,10 @@ class MetricLog:
         writer_id: A name that no other process uses; made when left out.
         durability: With ``process`` a point that was logged survives the death of the process;
             with ``disk`` also power loss, once :meth:`flush` has returned.
-        buffer_size: Points that a thread may hold between seals of its files, and between syncs
-            with durability ``disk``.
+        buffer_size: With durability ``disk``, the most points of a thread that wait for a sync.
         maps: Whether to write through memory maps. By default where the file system is known to
             keep what is stored in them; else every point is a write.
+        segment_points: The most points between seals of a thread's file.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class MetricLog:
         durability: Durability = "process",
         buffer_size: int = DEFAULT_BUFFER,
         maps: bool | None = None,
+        segment_points: int = DEFAULT_SEGMENT,
     ) -> None:
         self.folder = os.fspath(folder)
         self.durability = durability
         if buffer_size < 1:
             raise refuse("buffer_size", buffer_size, "a positive number of points")
         self._buffer_size = buffer_size
+        self._capacity = max(segment_points, LEAST_SLOTS)
         self._maps = maps
         self._writers: weakref.WeakSet[RunWriter] = weakref.WeakSet()
         self._closed = False
@@ -119,7 +122,7 @@ class MetricLog:
             writer_id=self._unique_id,
             durability=self.durability,
             buffer_size=self._buffer_size,
-            capacity=max(self._buffer_size, LEAST_SLOTS),
+            capacity=self._capacity,
             maps=self._may_map(),
         )
         return Lane(number, options)

@@ -113,7 +113,7 @@ def test_a_live_segment_is_left_to_its_writer(tmp_path: Path) -> None:
 
 
 def test_finished_segments_of_a_live_writer_are_taken(tmp_path: Path) -> None:
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     writer = log.writer("exp", "r")
     writer.append_batch("a", np.arange(50_000.0), np.arange(50_000))
     assert log.compact("exp").segments == 3

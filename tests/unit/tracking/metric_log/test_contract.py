@@ -160,7 +160,7 @@ def test_the_summary_is_that_of_the_history(log: MetricLog) -> None:
 
 
 def test_segments_roll_and_nothing_is_lost(tmp_path: Path) -> None:
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     writer = log.writer("exp", "run")
     count = 40_000
     for step in range(count):
@@ -234,7 +234,7 @@ def test_a_batch_may_name_a_key_a_point(log: MetricLog, keys: int) -> None:
 
 
 def test_a_batch_larger_than_a_segment_rolls(tmp_path: Path) -> None:
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     log.writer("exp", "run").append_batch("a", np.arange(100_000.0), np.arange(100_000))
     assert np.array_equal(log.history("exp", "run", "a").value, np.arange(100_000.0))
 

@@ -72,7 +72,7 @@ def test_metadata_moves_with_its_point() -> None:
 
 @pytest.mark.parametrize("compacted", [False, True])
 def test_the_log_thins_over_segments_and_parts(tmp_path: Any, compacted: bool) -> None:
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     value = np.sin(np.arange(200_000) / 1000)
     value[123_456], value[77] = 50.0, -50.0
     log.writer("exp", "run").append_batch("m", value, np.arange(200_000))

@@ -49,7 +49,9 @@ class Scenario:
 
     def __init__(self, folder: Path, durability: Durability, *, maps: bool) -> None:
         self.folder = folder
-        self.log = MetricLog(folder, durability=durability, maps=maps, buffer_size=3)
+        self.log = MetricLog(
+            folder, durability=durability, maps=maps, buffer_size=3, segment_points=1
+        )
         self.accepted: list[float] = []
         self.batch = 0
         self.errors: list[StorageError] = []
@@ -146,7 +148,7 @@ def test_writing(
 @pytest.mark.parametrize("maps", [True, False])
 def test_after_an_error_the_same_log_goes_on(tmp_path: Path, *, maps: bool) -> None:
     """A full disk refuses every call; once there is room the log works again, in order."""
-    log = MetricLog(tmp_path, maps=maps, buffer_size=1)
+    log = MetricLog(tmp_path, maps=maps, segment_points=1)
     writer = log.writer("exp", "run")
 
     def full(operation: str, path: str) -> int | None:

@@ -26,7 +26,7 @@ def test_a_poll_gives_what_is_new(tmp_path: Path) -> None:
 
 
 def test_points_come_once_while_segments_roll_and_are_compacted(tmp_path: Path) -> None:
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     writer = log.writer("exp", "run")
     follower = MetricLog(tmp_path).follow("exp", "run")
     late = MetricLog(tmp_path).follow("exp", "run")
@@ -82,7 +82,7 @@ def test_an_idle_poll_is_a_few_calls(tmp_path: Path) -> None:
 
 
 def test_a_summary_keeps_up_at_the_cost_of_what_is_new(tmp_path: Path) -> None:
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     reader = MetricLog(tmp_path)
     writer = log.writer("exp", "run")
     for number in range(8):

@@ -133,7 +133,7 @@ def on_alarm() -> Iterator[list[object]]:
 def test_a_signal_handler_may_log_in_the_middle_of_an_append(
     tmp_path: Path, on_alarm: list[object], *, maps: bool
 ) -> None:
-    log = MetricLog(tmp_path, maps=maps, buffer_size=1)
+    log = MetricLog(tmp_path, maps=maps, segment_points=1)
     writer = log.writer("exp", "run")
     inside: list[int] = []
 
@@ -163,7 +163,7 @@ def test_an_interrupt_in_the_middle_of_an_append_damages_nothing(
     tmp_path: Path, on_alarm: list[object]
 ) -> None:
     """Ctrl-C in a notebook: the log must go on, and nothing may look like damage."""
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     writer = log.writer("exp", "run")
 
     def interrupt() -> None:

@@ -148,7 +148,7 @@ def test_what_is_being_written_is_not_damage(tmp_path: Path) -> None:
 
 
 def test_a_segment_shorter_than_its_successor_says_is_noticed(tmp_path: Path) -> None:
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     log.writer("exp", "run").append_batch("m", np.arange(20_000.0))
     log.close()
     first, _ = sorted((tmp_path / "exp").glob("*.seg"))

@@ -84,7 +84,7 @@ def test_the_second_segment_of_a_lane_is_not_shown_without_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder listing is not one moment: it may miss a file made during it, and show a later."""
-    log = MetricLog(tmp_path, buffer_size=1)
+    log = MetricLog(tmp_path, segment_points=1)
     log.writer("exp", "run").append_batch("a", np.arange(20_000.0), np.arange(20_000))
     real = module.list_segments
     listed: list[int] = []
