@@ -64,8 +64,3 @@ def checksums(slots: Slots, salt: int) -> NDArray[np.uint32]:
     for start in range(0, count, BLOCK):
         result[start : start + BLOCK] = _block(words[start : start + BLOCK], salt)
     return result
-
-
-def seal_slots(slots: Slots, salt: int) -> None:
-    """Give every slot its checksum."""
-    slots["crc"] = checksums(slots, salt)

@@ -157,8 +157,9 @@ class SegmentIndex:
             name = self.names.keys.get(code)
             if name is None or key not in (None, name):
                 continue
-            places = mine[codes == code]
-            picked = slots[places]
+            alone = len(mine) == len(slots) and bool((codes == code).all())
+            places = mine if alone else mine[codes == code]
+            picked = slots if alone else slots[places]
             good = check(picked, self._salt or 0).good
             if not good.all():
                 self._warn(int(len(good) - good.sum()))

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ from tauro.tracking._metric_log._format import (
     MAX_NUMBER,
     METADATA_PART,
     RUN,
+    SLOT,
     Header,
-    Slots,
     definition,
     metadata_bodies,
     pack_point,
@@ -41,8 +41,6 @@ from tauro.tracking._metric_log._segment import (
 from tauro.tracking._metric_log._values import as_name
 
 Durability = Literal["process", "disk"]
-Codes = NDArray[np.intp]
-
 LEAST_SLOTS: Final = 1 << 14
 """A segment holds at least so many slots: the longest metadata and names fit into one."""
 
@@ -51,6 +49,37 @@ _NEW_FOLDERS: Final = 3
 
 MAX_KEYS: Final = 64
 """Most keys of one block, so that their definitions fit into one segment."""
+
+
+class Block(NamedTuple):
+    """Columns of points of one run.
+
+    Attributes:
+        keys: The different keys, no more than ``MAX_KEYS``.
+        codes: Of each point, which of ``keys`` it has.
+        steps: Of each point.
+        times: Of each point.
+        values: Of each point.
+    """
+
+    keys: Sequence[str]
+    codes: NDArray[np.intp]
+    steps: NDArray[np.int64]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def of_keys(self, first: int, count: int) -> Block:
+        """Return the points of some of the keys."""
+        if len(self.keys) <= count:
+            return self
+        chosen = (self.codes >= first) & (self.codes < first + count)
+        return Block(
+            self.keys[first : first + count],
+            self.codes[chosen] - first,
+            self.steps[chosen],
+            self.times[chosen],
+            self.values[chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,26 +208,23 @@ class Lane:
             segment.put([*bodies, pack_point(table[key], *point)])
             return segment, table
 
-    def append_block(self, run_id: str, keys: Sequence[str], codes: Codes, slots: Slots) -> None:
-        """Append an array of slots, whose steps, times and values are set.
-
-        Args:
-            run_id: The run of all of them.
-            keys: The different keys, no more than ``MAX_KEYS``.
-            codes: Of each slot, which of ``keys`` it has.
-            slots: The array; it belongs to this method.
-        """
+    def append_block(self, run_id: str, block: Block) -> None:
+        """Append columns of points."""
+        scratch = np.empty(min(BLOCK, len(block.values)), SLOT)
         done = 0
-        while done < len(slots):
+        while done < len(block.values):
             with self._alone():
-                segment = self._declare(run_id, keys, 1)
+                segment = self._declare(run_id, block.keys, 1)
                 table = self._tables[run_id]
-                series = np.array([table[key] for key in keys], np.uint32)
-                some = slots[done : done + min(segment.room(), BLOCK)]
-                picked = series[codes[done : done + len(some)]] if len(keys) > 1 else series[0]
-                some["run"], some["key"] = picked & 0xFFFF, picked >> 16
-                segment.put_block(some)
-            done += len(some)
+                series = np.array([table[key] for key in block.keys], np.uint32)
+                slots = scratch[: min(segment.room(), len(block.values) - done)]
+                some = slice(done, done + len(slots))
+                picked = series[block.codes[some]] if len(block.keys) > 1 else series[0]
+                slots["run"], slots["key"] = picked & 0xFFFF, picked >> 16
+                slots["step"], slots["time"] = block.steps[some], block.times[some]
+                slots["value"] = block.values[some]
+                segment.put_block(slots)
+            done += len(slots)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

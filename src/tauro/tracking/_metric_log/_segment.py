@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from tauro._internal import _fs
-from tauro.tracking._metric_log._checksum import seal_slots
+from tauro.tracking._metric_log._checksum import checksums
 from tauro.tracking._metric_log._format import (
     HEADER_SIZE,
     SLOT,
@@ -302,8 +302,7 @@ class MappedSegment(Segment):
             raise
 
     def put_block(self, slots: Slots) -> None:
-        seal_slots(slots, self.salt)
-        crc = slots["crc"].copy()
+        crc = checksums(slots, self.salt)
         slots["crc"] = 0
         at = self.offset
         end = at + len(slots) * SLOT_SIZE
@@ -385,7 +384,7 @@ class WrittenSegment(Segment):
         )
 
     def put_block(self, slots: Slots) -> None:
-        seal_slots(slots, self.salt)
+        slots["crc"] = checksums(slots, self.salt)
         self._append(slots.tobytes())
 
     def _append(self, data: bytes) -> None:

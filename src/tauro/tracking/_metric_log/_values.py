@@ -106,7 +106,7 @@ def as_integers(what: str, values: Any, count: int) -> NDArray[np.int64]:
     """Return a column of ``count`` int64; a single integer stands for all of them."""
     if np.ndim(values) == 0:
         number = values.item() if isinstance(values, np.ndarray) else values
-        return np.full(count, as_integer(what, number), np.int64)
+        return np.broadcast_to(np.int64(as_integer(what, number)), count)
     column = np.asarray(values)
     if column.shape != (count,):
         raise refuse(what, column.shape, f"one dimension of {count}, as the values have")

@@ -10,18 +10,17 @@ from threading import get_ident
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tauro._internal._clock import now_ns
 from tauro.tracking._metric_log._format import (
     MAX_METADATA_BYTES,
-    SLOT,
     SLOT_SIZE,
     metadata_json,
     pack_point,
     pack_slot_into,
 )
-from tauro.tracking._metric_log._lane import MAX_KEYS, Codes, Lane, storage_error
+from tauro.tracking._metric_log._lane import MAX_KEYS, Block, Lane, storage_error
 from tauro.tracking._metric_log._segment import Segment
 from tauro.tracking._metric_log._values import (
     as_integer,
@@ -149,16 +148,10 @@ class RunWriter:
         time_column = as_integers(f"The timestamp of metric {name!r}", now, count)
         for one in keys:
             as_name("The key of a metric", one)
-        slots = np.empty(count, SLOT)
-        slots["step"], slots["time"], slots["value"] = step_column, time_column, column
+        block = Block(keys, codes, step_column, time_column, column)
         with self._log.lane(self.experiment_id) as lane:
             for first in range(0, len(keys), MAX_KEYS):
-                some = keys[first : first + MAX_KEYS]
-                if len(some) == len(keys):
-                    lane.append_block(self.run_id, keys, codes, slots)
-                else:
-                    chosen = (codes >= first) & (codes < first + MAX_KEYS)
-                    lane.append_block(self.run_id, some, codes[chosen] - first, slots[chosen])
+                lane.append_block(self.run_id, block.of_keys(first, MAX_KEYS))
 
     def close(self) -> None:
         """Forget what was kept for speed. Points logged later are accepted and kept."""
@@ -174,9 +167,9 @@ class RunWriter:
         self._tables = {}
 
 
-def _as_keys(key: str | Sequence[str], count: int) -> tuple[list[str], Codes]:
+def _as_keys(key: str | Sequence[str], count: int) -> tuple[list[str], NDArray[np.intp]]:
     if isinstance(key, str):
-        return [key], np.zeros(count, np.intp)
+        return [key], np.broadcast_to(np.intp(0), count)
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(name, len(numbers)) for name in key]
     if len(codes) != count:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tauro.errors import StoreFormatError
-from tauro.tracking._metric_log._checksum import checksums, seal_slots
+from tauro.tracking._metric_log._checksum import checksums
 from tauro.tracking._metric_log._format import (
     BODY_SIZE,
     HEADER_SIZE,
@@ -153,7 +153,7 @@ def test_a_point_packed_alone_is_one_of_a_block() -> None:
     slots = np.zeros(1, SLOT)
     slots["run"], slots["key"] = 7, 9
     slots["step"], slots["time"], slots["value"] = -5, 2**60, 0.1
-    seal_slots(slots, 11)
+    slots["crc"] = checksums(slots, 11)
     buffer = bytearray(SLOT_SIZE)
     body = pack_point(7 | 9 << 16, -5, 2**60, 0.1)
     pack_slot_into(buffer, 0, 7 | 9 << 16, -5, 2**60, 0.1, zlib.crc32(body, 11))
