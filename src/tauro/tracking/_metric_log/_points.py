@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,8 @@ class Points:
 
     @staticmethod
     def joined(parts: Sequence[Points]) -> Points:
-        """Return points of one lane from several files, in the order logged."""
+        """Return points of one lane from several files, each in order, in the order logged."""
+        parts = sorted(parts, key=lambda part: int(part.seq[0]) if len(part) else -1)
         if len(parts) == 1:
             return parts[0]
         whole = Points(
@@ -52,7 +54,8 @@ class Points:
             np.concatenate([part.value for part in parts]),
             {place: text for part in parts for place, text in part.metadata.items()},
         )
-        if (np.diff(whole.seq) > 0).all():
+        ends = [(part.seq[0], part.seq[-1]) for part in parts if len(part)]
+        if all(before[1] < after[0] for before, after in itertools.pairwise(ends)):
             return whole
         return whole.pick(np.argsort(whole.seq, kind="stable"))
 
@@ -100,15 +103,15 @@ def merge(lanes: Mapping[str, Points]) -> History:
     parts = [points for _, points in sorted(lanes.items()) if len(points)]
     if not parts:
         return empty_history()
+    if len(parts) == 1:
+        (part,) = parts
+        return History(part.step, part.value, part.time, _placed_metadata(parts, None))
     step = np.concatenate([part.step for part in parts])
     value = np.concatenate([part.value for part in parts])
     time = np.concatenate([part.time for part in parts])
-    order = None
-    if len(parts) > 1:
-        when = np.concatenate([np.maximum.accumulate(part.time) for part in parts])
-        order = np.argsort(when, kind="stable")
-        step, value, time = step[order], value[order], time[order]
-    return History(step, value, time, _placed_metadata(parts, order))
+    when = np.concatenate([np.maximum.accumulate(part.time) for part in parts])
+    order = np.argsort(when, kind="stable")
+    return History(step[order], value[order], time[order], _placed_metadata(parts, order))
 
 
 def _placed_metadata(parts: Sequence[Points], order: NDArray[Any] | None) -> dict[int, str]:
