@@ -9,7 +9,6 @@ DATABRICKS: Final = "a later issue: Databricks Unity Catalog"
 MLFLOW: Final = "a later issue: the MLflow mirror"
 SPARK: Final = "a later issue: Spark"
 LIFECYCLE: Final = "a later issue: deployment and monitoring"
-VERSIONING: Final = "issue 4: ModelVersioning and DatabaseConnection"
 PLATFORM: Final = "a later issue: the forest-cover platform (Airflow, MinIO, compose)"
 EXAMPLES: Final = "issue 5: the examples of the docs"
 
@@ -94,7 +93,7 @@ PLANS: Final[dict[str, dict[int, Plan]]] = {
     "004": {
         1: Plan(),
         2: Plan(),
-        3: Plan(waits_for=VERSIONING, error="cannot import name"),
+        3: Plan(),
         4: Plan(waits_for=LIFECYCLE, error="cannot import name 'ModelDeployment'"),
         5: Plan(waits_for=LIFECYCLE, error="cannot import name 'ModelMonitoring'"),
         6: Plan(),

@@ -287,6 +287,13 @@ def _searched(names: Names) -> None:
     assert [each.name for each in names["experiments"]] == ["ticket_classifier_v1"]
 
 
+def _versioned(names: Names) -> None:
+    kept = names["versioning"].get_version("ticket_classifier", "1.0.0")
+    assert kept
+    assert names["version_id"]
+    assert names["lineage"]
+
+
 def _drifted(names: Names) -> None:
     assert names["data_drift"]["drift_detected"]
     assert not names["model_drift"]["drift_detected"]
@@ -314,5 +321,6 @@ _AFTER: dict[tuple[str, int], Callable[[Names], None]] = {
     ("002", 11): _trained,
     ("002", 14): _handled,
     ("004", 2): _searched,
+    ("004", 3): _versioned,
     ("004", 6): _drifted,
 }
