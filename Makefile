@@ -9,7 +9,14 @@ RUN = $(UV) run --frozen --no-progress
 ONCE ?=
 SEED ?= 0
 
-.PHONY: help setup demo test torture lint bench clean
+# The dependencies at the oldest versions that pyproject.toml allows; frameworks that most users do
+# not have. PyTorch comes by pip, which also finds builds without CUDA where they are configured.
+CORE_TESTS = tests/unit tests/contract tests/meta/test_imports.py
+TEST_TOOLS = hypothesis matplotlib pytest pytest-randomly pytest-timeout pytest-xdist
+FRAMEWORKS = catboost keras lightgbm optuna statsmodels xgboost-cpu
+TORCH = torch==2.13.0
+
+.PHONY: help setup demo test oldest frameworks torture lint bench clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +33,18 @@ demo: setup  ## Run the whole road on the example; ONCE=1 ends by itself.
 
 test: setup  ## Run the tests.
 	$(RUN) pytest -n auto --dist worksteal -q
+
+oldest: setup  ## Run the core of the tests with the oldest dependencies allowed.
+	$(UV) venv --quiet --clear --python '$(PYTHON)' build/oldest
+	$(UV) pip install --quiet --python build/oldest/bin/python --resolution lowest-direct -e '.[all]'
+	$(UV) pip install --quiet --python build/oldest/bin/python $(TEST_TOOLS)
+	build/oldest/bin/python -m pytest -n auto --dist worksteal -q -W ignore $(CORE_TESTS)
+
+frameworks: setup  ## Run the tests that need XGBoost, LightGBM, PyTorch and others.
+	$(UV) venv --quiet --clear --seed --python '$(PYTHON)' build/frameworks
+	$(UV) pip install --quiet --python build/frameworks/bin/python -e '.[all]' $(TEST_TOOLS) $(FRAMEWORKS)
+	build/frameworks/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	build/frameworks/bin/python -m pytest -n auto --dist worksteal -q -m frameworks
 
 torture: setup  ## Run the long kill, fault and race loops; SEED=n replays.
 	$(RUN) pytest -m torture -n 0 -q -p no:randomly --torture --torture-seed=$(SEED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import threading
 import warnings
@@ -9,10 +10,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from tauro.errors import MLOpsError, RunNotFoundError
-from tauro.events import Observers, get_observers
+from tauro.events import AuditLogger, FileAuditSink, Observers, get_observers
 from tauro.mlops._config import MLOpsConfig, from_arguments, from_settings
 from tauro.registry import ModelRegistry
-from tauro.storage import StorageBackend, open_storage, set_storage_provider
+from tauro.storage import (
+    StorageBackend,
+    SupportsLocalPath,
+    open_storage,
+    set_storage_provider,
+)
 from tauro.tracking import ExperimentTracker
 
 if TYPE_CHECKING:
@@ -30,7 +36,8 @@ class MLOpsContext:
 
     Args:
         config: A whole configuration, instead of settings by name.
-        observers: Events, hooks, metrics and audit log; by default the process's.
+        observers: Events, hooks, metrics and audit log; by default the process's, with the audit
+            log kept in the store.
         settings: Settings by name.
 
     Raises:
@@ -45,7 +52,7 @@ class MLOpsContext:
         **settings: Any,
     ) -> None:
         self.config = config if config is not None else from_arguments(settings)
-        self.observers = observers or get_observers()
+        self._given_observers = observers
 
     @classmethod
     def from_context(cls, context: Context, **overrides: Any) -> Self:
@@ -90,6 +97,21 @@ class MLOpsContext:
                 suggestions=["Use backend_type 'local', or set TAURO_MLOPS_BACKEND=local."],
             )
         return open_storage(self.config.storage_path, tenant_id=self.config.tenant_id)
+
+    @functools.cached_property
+    def observers(self) -> Observers:
+        """Who looks on: those given, else the process's with the store's own audit log."""
+        if self._given_observers is not None:
+            return self._given_observers
+        if not isinstance(self.storage, SupportsLocalPath):
+            return get_observers()
+        audit = AuditLogger(FileAuditSink(self.storage.local_path("audit")))
+        return dataclasses.replace(get_observers(), audit=audit)
+
+    @property
+    def audit_log(self) -> AuditLogger:
+        """Who did what, when, and how it ended."""
+        return self.observers.audit
 
     @functools.cached_property
     def experiment_tracker(self) -> ExperimentTracker:

@@ -1,0 +1,59 @@
+"""``tauro audit``: what a store remembers of who did what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tauro.events import HookType, acting_as, get_hooks_manager
+from tauro.mlops import MLOpsContext
+
+from .conftest import Tauro
+
+
+@pytest.fixture
+def store(here: Path) -> None:
+    """Do some things as two people; one is refused."""
+    (here / "model.bin").write_bytes(b"weights")
+    with MLOpsContext() as context:
+        registry = context.model_registry
+        with acting_as("ada"):
+            registry.register_model("fraud", here / "model.bin")
+            context.experiment_tracker.start_run(name="r", parameters={"api_key": "hidden"}).end()
+        with acting_as("bob"):
+            registry.promote_model("fraud", 1, "Production", reason="better")
+
+            def refuse(data: dict[str, object]) -> None:
+                raise ValueError("not on Fridays")
+
+            hooks = get_hooks_manager()
+            hooks.register(HookType.PRE_MODEL_PROMOTE)(refuse)
+            try:
+                with pytest.raises(ValueError, match="Fridays"):
+                    registry.promote_model("fraud", 1, "Archived")
+            finally:
+                hooks.unregister(HookType.PRE_MODEL_PROMOTE, refuse)
+
+
+def test_the_log_outlives_the_process_that_wrote_it(tauro: Tauro, store: None, here: Path) -> None:
+    """Another context finds every verb with its actor and outcome; secrets are not in it."""
+    rows = tauro("audit", "--json").json
+    told = [(row["actor"], row["action"], row["outcome"]) for row in rows]
+    assert ("ada", "model.register", "success") in told
+    assert ("ada", "run.start", "success") in told
+    assert ("bob", "model.promote", "success") in told
+    assert ("bob", "model.promote", "refused") in told
+    for file in (here / "mlops_data" / "audit").iterdir():
+        assert "hidden" not in file.read_text()
+    only = tauro("audit", "--actor", "bob", "--outcome", "refused", "--json").json
+    assert [row["error"] for row in only] == ["ValueError: not on Fridays"]
+    shown = tauro("audit", "--action", "model.*").out
+    assert "fraud" in shown
+    assert "run.start" not in shown
+
+
+def test_an_empty_place_has_no_log(tauro: Tauro, here: Path) -> None:
+    """Asking creates nothing."""
+    assert tauro("audit").out == "Nothing was recorded.\n"
+    assert list(here.iterdir()) == []
