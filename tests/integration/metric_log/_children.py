@@ -5,27 +5,30 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-import struct
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tauro._internal import _fs
 from tauro.tracking._metric_log import MetricLog
 
-COUNT = struct.Struct("<q")
-SLOT = 64
-"""Bytes of shared memory a thread: its count on a cache line of its own."""
+WIDTH = 8
+"""Numbers of shared memory a thread: its count on a cache line of its own."""
 
 
-def shared(path: str) -> mmap.mmap:
-    """Map the file of counts; stores into it survive the death of the process."""
+def shared(path: str) -> NDArray[np.int64]:
+    """Map the file of counts; each store is one move and survives the death of the process.
+
+    ``struct.pack_into`` would not do: it clears the place before it stores, and may be killed
+    between.
+    """
     fd = os.open(path, os.O_RDWR)
     try:
-        return mmap.mmap(fd, 0)
+        return np.frombuffer(mmap.mmap(fd, 0), np.int64)
     finally:
         os.close(fd)
 
@@ -50,7 +53,7 @@ def log_until_killed(folder: str, counts: str, threads: str, maps: str, seed: st
                     metadata = {"n": count} if random.random() < 0.001 else None
                     runs[0].append(f"all{thread}", float(thread), count, None, metadata)
                     count += 1
-                COUNT.pack_into(acknowledged, thread * SLOT, count)
+                acknowledged[thread * WIDTH] = count
                 if random.random() < 0.01:
                     runs[1].append(f"k{random.integers(100)}", 1.0)
             for run in runs[1:]:
