@@ -52,6 +52,7 @@ class SegmentIndex:
             if self._salt is None:
                 header, _ = decode_header(reader.header())
                 if header is None:
+                    self._warn("The header is damaged, so nothing is read from")
                     return
                 self._salt = header.salt
             if self.names.sealed is not None:
@@ -128,7 +129,7 @@ class SegmentIndex:
                 continue
             start = place * SLOT_SIZE
             if zlib.crc32(data[start : start + BODY_SIZE], salt) != crc:
-                self._warn(1)
+                self._warn("Damaged points are left out of what is read from")
                 continue
             places, steps, times, values = columns.setdefault(name, ([], [], [], []))
             places.append(at + place)
@@ -162,7 +163,7 @@ class SegmentIndex:
             picked = slots if alone else slots[places]
             good = check(picked, self._salt or 0).good
             if not good.all():
-                self._warn(int(len(good) - good.sum()))
+                self._warn("Damaged points are left out of what is read from")
                 places, picked = places[good], picked[good]
             if len(places):
                 yield name, self._columns(at + places, picked)
@@ -183,15 +184,10 @@ class SegmentIndex:
             for place in sorted(metadata.keys() & set(places))
         }
 
-    def _warn(self, count: int) -> None:
+    def _warn(self, what: str) -> None:
         if not self._warned:
             self._warned = True
-            _logger.warning(
-                "%d damaged points are left out of what is read from %s; "
-                "`tauro store verify` names them.",
-                count,
-                self.ref.path,
-            )
+            _logger.warning("%s %s; `tauro store verify` tells more.", what, self.ref.path)
 
 
 class IndexCache:

@@ -272,7 +272,11 @@ class MetricLog:
 
     def experiments(self) -> list[str]:
         """Return the ids of the experiments that have points."""
-        return [entry.name for entry in _fs.list_dir(self.folder) if entry.is_dir()]
+        return [
+            entry.name
+            for entry in _fs.list_dir(self.folder)
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
 
     def _own_segments(self, experiment_id: str) -> set[str]:
         lanes = self._lanes.all(experiment_id)
