@@ -1,45 +1,97 @@
-"""``tauro serve``: a model of the registry over HTTP."""
+"""``tauro serve``: models of the registry over HTTP."""
 
 from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
 
 import click
 
 from tauro._internal._optional import load
 from tauro.cli._options import store_options
 from tauro.cli._output import Output
-from tauro.cli._stores import open_registry
+from tauro.cli._stores import open_context
 
 
 @click.command(name="serve")
-@click.argument("name")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--stage", help="Serve the version in this stage (default: Production).")
 @click.option("--version", type=int, help="Serve this version.")
 @click.option("--alias", help="Serve the version of this alias.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--workers", default=1, show_default=True, help="Processes that serve one port.")
+@click.option(
+    "--compile",
+    "compiled",
+    type=click.Choice(["auto", "never", "require"]),
+    default="auto",
+    show_default=True,
+    help="Serve through ONNX where it gives identical answers.",
+)
+@click.option("--deadline", default=30.0, show_default=True, help="Seconds a request may take.")
+@click.option("--max-body", default=16, show_default=True, help="Megabytes of a request's body.")
+@click.option("--max-queue", default=1024, show_default=True, help="Requests that may wait.")
+@click.option("--access-log", is_flag=True, help="Write a line of JSON a request to stderr.")
 @click.option("--allow-pickle", is_flag=True, help="Permit formats whose loading runs code.")
+@click.option("--listen-fd", type=int, hidden=True)
 @store_options
-def command(
-    name: str,
-    stage: str | None,
-    version: int | None,
-    alias: str | None,
-    host: str,
-    port: int,
-    allow_pickle: bool,
-) -> None:
-    """Serve a model: the promoted version, followed as it changes."""
-    output = Output.current()
+def command(names: tuple[str, ...], workers: int, access_log: bool, **options: Any) -> None:
+    """Serve models: the promoted versions, followed as they change."""
     serving = load("tauro.serving", extra="serve", purpose="Serving a model")
-    choice = serving.ModelChoice(name, version=version, stage=stage, alias=alias)
-    holder = serving.ModelHolder(open_registry(), choice, allow_pickle=allow_pickle)
+    if access_log:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+        logging.getLogger("tauro.serving").setLevel(logging.INFO)
+    context = open_context()
+    limits = serving.Limits(
+        deadline=options["deadline"],
+        max_body=options["max_body"] * 1024 * 1024,
+        max_queue=options["max_queue"],
+    )
+    chosen = {key: options[key] for key in ("version", "stage", "alias")}
+    choices = [serving.ModelChoice(name, **chosen) for name in dict.fromkeys(names)]
+    place = {key: options[key] for key in ("host", "port")}
+    keys = serving.KeyStore(context.storage)
+    if workers > 1:
+        again = [sys.executable, "-m", "tauro", *sys.argv[1:], "--workers", "1"]
+        serving.serve_workers(again, workers, keys=keys, on_start=_announce(choices), **place)
+        return
+    holders = [
+        serving.ModelHolder(
+            context.model_registry,
+            choice,
+            allow_pickle=options["allow_pickle"],
+            limits=limits,
+            compiled=options["compiled"],
+        )
+        for choice in choices
+    ]
+    started = _announce(choices, holders) if options["listen_fd"] is None else None
+    serving.serve(
+        holders,
+        **place,
+        limits=limits,
+        keys=keys,
+        on_start=started,
+        listen_fd=options["listen_fd"],
+    )
+
+
+def _announce(choices: list[Any], holders: list[Any] | None = None) -> Any:
+    """Return what says where models are served, once they are."""
+    output = Output.current()
 
     def started(address: str) -> None:
+        named = {"model": choices[0].name} if len(choices) == 1 else {}
+        models = [choice.name for choice in choices]
         if output.json:
-            output.document({"address": address, "model": name})
-        else:
-            output.line(f"Serving {choice} on {address} (docs: {address}/docs, Ctrl-C stops)")
+            output.document({"address": address, **named, "models": models})
+            return
+        shown = ", ".join(map(str, choices))
+        output.line(f"Serving {shown} on {address} (docs: {address}/docs, Ctrl-C stops)")
+        for holder in holders or ():
             if not holder.is_ready and holder.refusal is not None:
                 output.status(f"Warning: no version serves yet. {holder.refusal.reason}")
 
-    serving.serve(holder, host=host, port=port, on_start=started)
+    return started

@@ -6,6 +6,7 @@ from tauro.serving._keys import ApiKey, KeyStore
 from tauro.serving._limits import Limits
 from tauro.serving._served import ServedModel
 from tauro.serving._server import serve
+from tauro.serving._workers import serve_workers
 
 __all__ = [
     "ApiKey",
@@ -16,4 +17,5 @@ __all__ = [
     "ServedModel",
     "create_app",
     "serve",
+    "serve_workers",
 ]

@@ -10,7 +10,7 @@ from typing import Final
 
 from tauro.errors import TauroError, ValidationError
 from tauro.serving._caller import to_json
-from tauro.serving._errors import ModelFailedError
+from tauro.serving._errors import MethodError, ModelFailedError
 from tauro.serving._exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from tauro.serving._guard import Guard
 from tauro.serving._holder import ModelHolder
@@ -60,7 +60,7 @@ class Edge:
             if self._guard is not None:
                 self._guard.check(exchange)
             holder = self._routes.get(exchange.path)
-            if holder is not None and exchange.method == "POST":
+            if holder is not None:
                 await self._predict(exchange, holder, receive)
             else:
                 scope["tauro.exchange"] = exchange
@@ -83,6 +83,8 @@ class Edge:
 
     async def _predict(self, exchange: Exchange, holder: ModelHolder, receive: Receive) -> None:
         exchange.model = holder.choice.name
+        if exchange.method != "POST":
+            raise MethodError(f"{exchange.path} takes POST, not {exchange.method}.")
         body = await exchange.read_body(receive, self._limits.max_body)
         served = holder.served
         exchange.version = served.version.version

@@ -33,6 +33,12 @@ class UnsupportedBodyError(ServingError):
     http_status = 415
 
 
+class MethodError(ServingError):
+    """The path takes another method."""
+
+    http_status = 405
+
+
 class UnknownModelError(ServingError):
     """The server does not serve a model of this name."""
 

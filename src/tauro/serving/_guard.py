@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from tauro.errors import ServingError
 from tauro.serving._errors import ForeignHostError, RateLimitedError, RefusedError
 from tauro.serving._exchange import Exchange
-from tauro.serving._keys import ApiKey, hash_secret
+from tauro.serving._keys import ApiKey, KeyStore, hash_secret
 
 _OPEN_PATHS: Final = frozenset({"/health", "/ready", "/v2/health/live", "/v2/health/ready"})
 """What a probe of a container asks, which has no key."""
@@ -133,3 +134,20 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def choose_guard(host: str, keys: KeyStore | None) -> Guard:
+    """Return who is let in at a host.
+
+    Raises:
+        ServingError: Others reach the host, and there is no valid key.
+    """
+    if keys is not None and keys.by_hash():
+        return KeyGuard(keys)
+    if is_loopback(host):
+        return LoopbackGuard()
+    raise ServingError(
+        f"Serving on {host!r} without authentication would let anybody in: there is no API key.",
+        context={"host": host},
+        suggestions=["Make a key: tauro keys create NAME", "Or serve on 127.0.0.1."],
+    )

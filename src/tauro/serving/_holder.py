@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from tauro.errors import ServingError, TauroError
 from tauro.registry import ModelRegistry, ModelStage, ModelVersion
+from tauro.serving._compile import CompileMode
 from tauro.serving._limits import Limits
-from tauro.serving._served import ServedModel, load_served
+from tauro.serving._served import ServedModel, compile_served, load_served
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 10.0
@@ -96,6 +97,8 @@ class ModelHolder:
         allow_pickle: Permit formats whose loading runs code.
         trusted: Types that files may hold beyond those known to be safe.
         limits: Bounds of its requests.
+        compiled: Whether to serve it through ONNX: ``auto`` where that gives the same answers,
+            ``never``, or ``require``.
     """
 
     def __init__(
@@ -106,12 +109,14 @@ class ModelHolder:
         allow_pickle: bool = False,
         trusted: Iterable[type | str] = (),
         limits: Limits | None = None,
+        compiled: CompileMode = "auto",
     ) -> None:
         self.registry = registry
         self.choice = choice
         self.refusal: Refusal | None = None
         self.limits = limits if limits is not None else Limits()
         self.loop: asyncio.AbstractEventLoop | None = None
+        self._compiled: CompileMode = compiled
         self._allow_pickle = allow_pickle
         self._trusted = tuple(trusted)
         self._served: ServedModel | None = None
@@ -158,7 +163,12 @@ class ModelHolder:
                 if not force and self._is_known(number):
                     return False
                 served = load_served(
-                    version, self.limits, allow_pickle=self._allow_pickle, trusted=self._trusted
+                    version,
+                    self.limits,
+                    allow_pickle=self._allow_pickle,
+                    trusted=self._trusted,
+                    compiled="require" if self._compiled == "require" else "never",
+                    storage=self.registry.storage,
                 )
             except (TauroError, OSError) as error:
                 self._refuse(number, error)
@@ -167,7 +177,20 @@ class ModelHolder:
             if former is not None:
                 self._retire(former)
             _log.info("%s: version %s serves", self.choice, number)
+            if self._compiled == "auto":
+                threading.Thread(
+                    target=self._compile, args=(served,), name="tauro-compile", daemon=True
+                ).start()
             return True
+
+    def _compile(self, served: ServedModel) -> None:
+        """Compile a version while it serves already, as that may take long; then switch over."""
+        compiled = compile_served(served, self.limits, self.registry.storage)
+        with self._one_at_a_time:
+            if self._served is served:
+                self._served = compiled
+                self._retire(served)
+                _log.info("%s: served by %s", self.choice, compiled.engine.caller.path)
 
     def _is_known(self, number: int) -> bool:
         """Tell whether a version serves already, or was refused a moment ago."""
@@ -215,6 +238,7 @@ class ModelHolder:
             "framework": version.framework,
             "flavor": served.model.spec.flavor,
             "path": served.engine.caller.path,
+            "why_plain": served.why_plain,
             "batching": served.engine.pace.is_batching,
             "columns": signature.input_names if signature is not None else [],
             "signature": signature.to_dict() if signature is not None else None,

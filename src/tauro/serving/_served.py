@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +14,13 @@ from tauro._internal import _clock
 from tauro.errors import ServingError, TauroError
 from tauro.flavors import LoadedModel, ModelSignature
 from tauro.registry import ModelVersion
-from tauro.serving._caller import Caller, PlainCaller, to_json, to_plain
+from tauro.serving._caller import Caller, to_json, to_plain
 from tauro.serving._categories import find_categories
+from tauro.serving._compile import CompileMode, NotCompilableError, choose_caller
 from tauro.serving._engine import Engine
 from tauro.serving._limits import Limits
 from tauro.serving._reader import RowReader
+from tauro.storage import StorageBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class ServedModel:
         engine: Predicts them.
         answer_end: The end of every JSON answer: it names the version.
         answer_headers: The headers of every answer.
+        why_plain: Why it is not compiled, "" where it is.
         example: Two samples for the documentation, None where there are none.
     """
 
@@ -43,6 +46,7 @@ class ServedModel:
     engine: Engine
     answer_end: bytes
     answer_headers: tuple[tuple[bytes, bytes], ...]
+    why_plain: str = ""
     example: list[Any] | None = None
 
     @property
@@ -57,6 +61,8 @@ def load_served(
     *,
     allow_pickle: bool = False,
     trusted: Iterable[type | str] = (),
+    compiled: CompileMode = "never",
+    storage: StorageBackend | None = None,
 ) -> ServedModel:
     """Load a version and let it answer its own input example.
 
@@ -65,6 +71,8 @@ def load_served(
         limits: Bounds of its requests.
         allow_pickle: Permit formats whose loading runs code.
         trusted: Types that files may hold beyond those known to be safe.
+        compiled: Whether to serve it through ONNX.
+        storage: Keeps compiled graphs.
 
     Raises:
         ServingError: It cannot be loaded, or does not answer.
@@ -84,9 +92,13 @@ def load_served(
         categories=find_categories(model.native, signature),
         max_problems=limits.max_problems,
     )
-    caller = PlainCaller(model, reader.columns)
     try:
+        caller, why_plain = choose_caller(
+            model, reader.columns, compiled, storage=storage, digest=version.metadata.digest
+        )
         _warm_up(caller, reader, model.input_example)
+    except NotCompilableError:
+        raise
     # The model is the user's code.
     except Exception as error:
         message = f"{label} does not answer its own input example"
@@ -100,8 +112,25 @@ def load_served(
         Engine(caller, label, limits),
         answer_end=b',"model":%s,"model_version":%d}' % (name, number),
         answer_headers=((b"x-model-version", b"%d" % number),),
+        why_plain=why_plain,
         example=_first_rows(model.input_example),
     )
+
+
+def compile_served(
+    served: ServedModel, limits: Limits, storage: StorageBackend | None
+) -> ServedModel:
+    """Return a served version with the compiled engine, or with why there is none."""
+    version = served.version
+    caller, why_plain = choose_caller(
+        served.model,
+        served.reader.columns,
+        "auto",
+        storage=storage,
+        digest=version.metadata.digest,
+    )
+    label = f"Version {version.version} of {version.name!r}"
+    return replace(served, engine=Engine(caller, label, limits), why_plain=why_plain)
 
 
 def _failed(message: str, version: ModelVersion, error: Exception) -> ServingError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import uvicorn
 
 from tauro.errors import ServingError
 from tauro.serving._app import create_app
-from tauro.serving._guard import Guard, KeyGuard, LoopbackGuard, is_loopback
+from tauro.serving._guard import choose_guard
 from tauro.serving._holder import ModelHolder
 from tauro.serving._keys import KeyStore
 from tauro.serving._limits import Limits
@@ -25,6 +26,7 @@ def serve(
     limits: Limits | None = None,
     keys: KeyStore | None = None,
     on_start: Callable[[str], None] | None = None,
+    listen_fd: int | None = None,
 ) -> None:
     """Serve models over HTTP until SIGTERM or SIGINT; what was accepted is answered before the end.
 
@@ -35,6 +37,7 @@ def serve(
         limits: Bounds of requests.
         keys: The keys with which may be asked; on loopback None lets everybody on this machine in.
         on_start: Called with the address once requests are taken.
+        listen_fd: A socket that listens already, of the process that started this one.
 
     Raises:
         ServingError: The host is not loopback and there is no key, or the port is taken.
@@ -54,30 +57,13 @@ def serve(
     server = _Server(config, on_start)
     try:
         with _signals_end_in_peace():
-            server.run()
+            server.run(None if listen_fd is None else [socket.socket(fileno=listen_fd)])
     except SystemExit as error:
         raise ServingError(
             f"Cannot listen on {host}:{port}; another program may use the port.",
             context={"host": host, "port": port},
             suggestions=["Choose another with --port; 0 takes a free one."],
         ) from error
-
-
-def choose_guard(host: str, keys: KeyStore | None) -> Guard:
-    """Return who is let in at a host.
-
-    Raises:
-        ServingError: Others reach the host, and there is no valid key.
-    """
-    if keys is not None and keys.by_hash():
-        return KeyGuard(keys)
-    if is_loopback(host):
-        return LoopbackGuard()
-    raise ServingError(
-        f"Serving on {host!r} without authentication would let anybody in: there is no API key.",
-        context={"host": host},
-        suggestions=["Make a key: tauro keys create NAME", "Or serve on 127.0.0.1."],
-    )
 
 
 @contextmanager
