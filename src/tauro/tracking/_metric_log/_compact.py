@@ -35,8 +35,8 @@ from tauro.tracking._metric_log._rows import Rows
 from tauro.tracking._metric_log._view import SegmentRef, View, open_view
 from tauro.tracking._metric_log._whole import WholeSegment, read_whole
 
-PART_ROWS: Final = 1 << 20
-"""A part is closed at so many points: 20 to 40 MB, and 200 MB of memory to make it."""
+PART_ROWS: Final = 1 << 19
+"""A part is closed at so many points: 4 to 20 MB, and 240 MB of memory to make it."""
 
 SMALL: Final = PART_ROWS // 2
 """Parts below this are merged again."""
