@@ -36,6 +36,17 @@ def register(registry: ModelRegistry, target: list[int]) -> None:
     registry.promote_model("m", version.version, "Production")
 
 
+def test_a_file_is_predicted(registry: ModelRegistry, tauro: Tauro, here: Path) -> None:
+    register(registry, [0, 0, 1, 1])
+    ROWS.to_csv("rows.csv", index=False)
+    arguments = ("predict", "m", "--input", "rows.csv", "--output", "out.parquet")
+    called = tauro(*arguments, "--store", "store", "--json")
+    assert called.json["rows"] == 4
+    assert pd.read_parquet("out.parquet")["prediction"].tolist() == [0, 0, 1, 1]
+    text = tauro(*arguments, "--store", "store").out
+    assert text == "4 rows predicted by m v1: out.parquet\n"
+
+
 @contextmanager
 def served(store: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run ``tauro serve m`` on a free port; give its address and the process."""

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "runs": ("tauro.cli._runs:command", "List, show, compare and search tracked runs."),
     "models": ("tauro.cli._models:command", "The model registry: versions, stages, downloads."),
     "serve": ("tauro.cli._serve:command", "Serve models of the registry over HTTP."),
+    "predict": ("tauro.cli._predict:command", "Predict every row of a file with a model."),
     "keys": ("tauro.cli._keys:command", "API keys of the model server."),
     "drift": ("tauro.cli._drift:command", "Compare two data sets and report drift."),
     "audit": ("tauro.cli._audit:command", "Who did what, when, and how it ended."),

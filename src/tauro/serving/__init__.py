@@ -1,6 +1,7 @@
 """The model server: the promoted version over HTTP."""
 
 from tauro.serving._app import create_app
+from tauro.serving._bulk import BulkResult, predict_file
 from tauro.serving._holder import ModelChoice, ModelHolder
 from tauro.serving._keys import ApiKey, KeyStore
 from tauro.serving._limits import Limits
@@ -10,12 +11,14 @@ from tauro.serving._workers import serve_workers
 
 __all__ = [
     "ApiKey",
+    "BulkResult",
     "KeyStore",
     "Limits",
     "ModelChoice",
     "ModelHolder",
     "ServedModel",
     "create_app",
+    "predict_file",
     "serve",
     "serve_workers",
 ]
