@@ -43,6 +43,11 @@ class Run:
         self._record = record
         self._token: Token[str | None] | None = None
 
+    @property
+    def tracker(self) -> ExperimentTracker:
+        """The tracker that its verbs go through."""
+        return self._tracker
+
     # The record
 
     @property
