@@ -64,9 +64,9 @@ th,td{padding:6px 8px}
 }
 @media print{:root{--page:#fff;--card:#fff;--ink:#000;--faint:#444;--line:#bbb;--old:#5b7fa6;
 --new:#d9722e;--drift:#b3261e;--negligible:#8a5a00;--stable:#1d6b42}
-body{font-size:11pt}
+body{font-size:9pt}
 main{max-width:none;padding:0}
-.cards{display:block}
+.cards{display:block;columns:2;column-gap:12px}
 .card{margin-bottom:10px}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }
