@@ -15,6 +15,7 @@ from tauro.flavors._prepare import prepare
 from tauro.flavors._protocol import Predictor
 from tauro.flavors._registry import FLAVORS, get_flavor, normal_name
 from tauro.flavors._signature import ModelSignature
+from tauro.flavors._tables import to_array
 from tauro.flavors._trust import Trust
 from tauro.types import StrPath
 
@@ -63,6 +64,16 @@ class LoadedModel:
             SignatureMismatchError: The data does not fit the signature; names every column.
         """
         return self._predictor.predict(self.prepare(data))
+
+    def predict_checked(self, frame: Any) -> Any:
+        """Return predictions for a frame that has the signature's columns, checked and in order.
+
+        For callers that built the frame against the signature; a second check of one row costs more
+        than some models' answer.
+        """
+        return self._predictor.predict(
+            frame if self._predictor.form == "frame" else to_array(frame)
+        )
 
     @property
     def predict_proba(self) -> Callable[[Any], Any]:

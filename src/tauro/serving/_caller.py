@@ -44,7 +44,7 @@ class PlainCaller(Caller):
 
     def predict_columns(self, columns: Sequence[Sequence[Any]]) -> Any:
         """Return the model's predictions."""
-        return self._model.predict(build_frame(self._specs, columns))
+        return self._model.predict_checked(build_frame(self._specs, columns))
 
     def predict_data(self, data: Any) -> Any:
         """Return the model's predictions."""
