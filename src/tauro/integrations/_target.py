@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -13,6 +14,8 @@ from tauro.tracking import Run
 from tauro.validation import validate_parameter
 
 _LONGEST_TEXT: Final = 1000
+_ADDRESS: Final = re.compile(r" (?:object )?at 0x[0-9A-Fa-f]+")
+"""Where an object lies in memory: it would make equal parameters of two runs differ."""
 
 
 class RunTarget:
@@ -78,5 +81,6 @@ def _plain(name: str, value: Any) -> tuple[str, Any]:
     try:
         return validate_parameter(name, value)
     except ValidationError:
-        text = getattr(value, "__qualname__", None) or " ".join(str(value).split())
+        named = getattr(value, "__qualname__", None)
+        text = named or " ".join(_ADDRESS.sub("", str(value)).split())
         return name, text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

@@ -19,7 +19,13 @@ pytestmark = [
 xgboost = pytest.importorskip("xgboost", reason="XGBoost is not installed")
 from tauro.integrations.xgboost import TrackingCallback  # noqa: E402 - after the skip
 
-PARAMS = {"objective": "binary:logistic", "max_depth": 2, "eta": 0.3, "eval_metric": "logloss"}
+PARAMS = {
+    "objective": "binary:logistic",
+    "max_depth": 2,
+    "eta": 0.3,
+    "eval_metric": "logloss",
+    "nthread": 1,
+}
 
 
 def train(callback: TrackingCallback, rounds: int = 10, **options: object) -> dict[str, object]:
@@ -85,6 +91,7 @@ def test_the_scikit_learn_interface_logs_the_same(reader: ExperimentTracker) -> 
             learning_rate=0.2,
             callbacks=[TrackingCallback()],
             early_stopping_rounds=4,
+            n_jobs=1,
         )
         model.fit(X[TRAIN], Y[TRAIN], eval_set=[(X[VALID], Y[VALID])], verbose=False)
     found = reader.get_run(run.run_id)
