@@ -111,7 +111,7 @@ class RowReader:
         if self._decode is not None:
             try:
                 rows = self._decode(body)
-            except (msgspec.DecodeError, RecursionError):
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 rows = []
             if rows and self._known(rows):
                 columns = tuple(zip(*rows, strict=True))

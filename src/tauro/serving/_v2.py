@@ -71,7 +71,7 @@ def read_request(body: bytes) -> InferRequest:
         request = _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise SignatureMismatchError(f"The body is no inference request: {error}.") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ValidationError(f"The body is not JSON: {error}.") from error
     if not request.inputs:
         raise ValidationError("inputs is empty; expected at least one tensor.")
