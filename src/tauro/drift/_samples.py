@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -44,15 +45,21 @@ class NumericSample:
         return float(self.values[min(int(q * len(self.values)), len(self.values) - 1)])
 
     def moments(self) -> tuple[float, float]:
-        """Return the mean and the standard deviation, also of values whose squares overflow."""
+        """Return the mean and the standard deviation, whatever the scale."""
         size = max(abs(float(self.values[0])), abs(float(self.values[-1])))
-        if size > _SAFE:
+        if size > _SAFE or 0 < size < 1 / _SAFE:
             scaled = self.values / size
             return float(scaled.mean()) * size, float(scaled.std()) * size
-        return float(self.values.mean()), float(self.values.std())
+        mean = float(self.values.mean())
+        # One pass and no copy, unless the spread would drown in the size of the mean.
+        variance = float(np.einsum("i,i->", self.values, self.values)) / len(self.values) - mean**2
+        if variance < _LOST * mean**2:
+            return mean, float(self.values.std())
+        return mean, math.sqrt(max(variance, 0.0))
 
 
 _SAFE: Final = 1e140
+_LOST: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)

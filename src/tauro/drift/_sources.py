@@ -83,13 +83,14 @@ class _Columns(_InMemory):
 
 class _Pandas(_InMemory):
     def __init__(self, frame: Any, side: str) -> None:
-        self._frame = frame
         self._side = side
         self.names = _distinct([str(name) for name in frame.columns], side)
+        # Made once: looking a column up by its place takes 50 µs, as long as a tenth of its test.
+        self._columns = dict(zip(self.names, (column for _, column in frame.items()), strict=True))
         self.rows = len(frame)
 
     def read(self, name: str) -> Raw:
-        return to_raw(self._frame.iloc[:, self.names.index(name)], name, self._side)
+        return to_raw(self._columns[name], name, self._side)
 
 
 class _Polars(_InMemory):

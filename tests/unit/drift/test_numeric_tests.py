@@ -202,3 +202,16 @@ def test_coarse_tallies_keep_all_rows_and_the_order() -> None:
     assert len(coarse.values) <= 256
     assert (coarse.first.sum(), coarse.second.sum()) == (5000, 4000)
     assert (np.diff(coarse.values) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("centre", "spread"),
+    [(0, 1), (1e9, 1), (1e9, 1e-3), (-5, 1e6), (0, 1e300), (3, 0), (0, 1e-300)],
+)
+def test_mean_and_spread_are_right_at_every_scale(centre: float, spread: float) -> None:
+    values = centre + spread * np.random.default_rng(0).normal(size=2000)
+    mean, deviation = sample(values).moments()
+    shift, size = float(np.median(values)), max(spread, 1e-300)
+    scaled = (values - shift) / size
+    assert mean == pytest.approx(shift + float(scaled.mean()) * size, rel=1e-9, abs=1e-9 * size)
+    assert deviation == pytest.approx(float(scaled.std()) * size, rel=1e-6, abs=1e-300)
