@@ -17,6 +17,11 @@ Kind: TypeAlias = Literal["numeric", "datetime", "boolean", "categorical", "text
 
 Side: TypeAlias = Literal["reference", "current"]
 
+_SAFE: Final = 1e140
+"""Squares of larger values overflow; those of values below its inverse vanish."""
+_LOST: Final = 1e-4
+"""Share of the squared mean below which a variance loses digits in one pass."""
+
 
 @dataclass(frozen=True, slots=True)
 class NumericSample:
@@ -56,10 +61,6 @@ class NumericSample:
         if variance < _LOST * mean**2:
             return mean, float(self.values.std())
         return mean, math.sqrt(max(variance, 0.0))
-
-
-_SAFE: Final = 1e140
-_LOST: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
