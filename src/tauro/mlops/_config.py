@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BACKENDS: Final = ("local", "databricks")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_FRACTION: Final = "a fraction above 0 and up to 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class MLOpsConfig:
 
     Attributes:
         backend_type: ``local`` or ``databricks``.
-        storage_path: Folder or URL of the local store.
+        storage_path: Folder or URL of the local store. A relative folder starts at the working
+            directory of the moment this is made, and stays there.
         tenant_id: Use only this tenant's part of the store.
         default_experiment_name: Where runs go that name no experiment.
         metric_buffer_size: The most points between two synchronisations with the disk.
@@ -36,6 +38,12 @@ class MLOpsConfig:
         registry_durability: What an acknowledged version survives.
         max_versions_per_model: Keep at most so many versions of a model; None keeps all.
         model_retention_days: Keep versions at least so long; None keeps all.
+        cache_enabled: Remember what ``MLOpsContext.storage`` reads. Tracker and registry never do.
+        cache_max_size: How many keys are remembered.
+        cache_default_ttl: Seconds a key is remembered: so old may be what another process changed.
+        health_enabled: Let the process's health monitor look at store, memory and disk.
+        health_memory_threshold: Fraction of memory used from which on it is degraded.
+        health_disk_threshold: The same of the store's disk.
         databricks_catalog: Unity Catalog's catalog.
         databricks_schema: Unity Catalog's schema.
         databricks_workspace_url: The workspace; by default ``DATABRICKS_HOST``.
@@ -52,6 +60,12 @@ class MLOpsConfig:
     registry_durability: Durability = "disk"
     max_versions_per_model: int | None = None
     model_retention_days: int | None = None
+    cache_enabled: bool = False
+    cache_max_size: int = 1000
+    cache_default_ttl: float | None = 300.0
+    health_enabled: bool = False
+    health_memory_threshold: float = 0.9
+    health_disk_threshold: float = 0.9
     databricks_catalog: str | None = None
     databricks_schema: str | None = None
     databricks_workspace_url: str | None = None
@@ -68,6 +82,20 @@ class MLOpsConfig:
                 raise ConfigError(
                     f"{name} is {getattr(self, name)!r}; expected 'process' or 'disk'."
                 )
+        self._check_numbers()
+        object.__setattr__(self, "storage_path", _absolute(self.storage_path))
+
+    def _check_numbers(self) -> None:
+        ttl = self.cache_default_ttl
+        wrong = {
+            "cache_max_size": (self.cache_max_size < 1, "1 or more keys"),
+            "cache_default_ttl": (ttl is not None and not ttl > 0, "a positive number of seconds"),
+            "health_memory_threshold": (not 0 < self.health_memory_threshold <= 1, _FRACTION),
+            "health_disk_threshold": (not 0 < self.health_disk_threshold <= 1, _FRACTION),
+        }
+        for name, (is_wrong, expected) in wrong.items():
+            if is_wrong:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
 
 
 def from_arguments(arguments: Mapping[str, Any]) -> MLOpsConfig:
@@ -83,7 +111,7 @@ def from_arguments(arguments: Mapping[str, Any]) -> MLOpsConfig:
                 f"An MLOps context has no setting {name!r}.", suggestions=did_you_mean(name, known)
             )
     given = {name: value for name, value in arguments.items() if value is not None}
-    return MLOpsConfig(**_texts({**from_environment(), **given}))
+    return MLOpsConfig(**{**from_environment(), **given})
 
 
 def from_environment() -> dict[str, Any]:
@@ -107,6 +135,7 @@ def from_settings(settings: MLOpsSettings, root: Path, overrides: Mapping[str, A
     What is chosen, highest first: ``overrides``, the environment, the settings, the defaults.
     """
     tracking, registry = settings.experiment_tracking, settings.registry
+    cache, health = settings.cache, settings.health
     chosen: dict[str, Any] = {
         "backend_type": settings.backend_type,
         "storage_path": _anchored(settings.storage_path, root),
@@ -117,6 +146,12 @@ def from_settings(settings: MLOpsSettings, root: Path, overrides: Mapping[str, A
         "registry_durability": registry.durability,
         "max_versions_per_model": registry.max_versions_per_model,
         "model_retention_days": settings.model_retention_days,
+        "cache_enabled": cache.enabled,
+        "cache_max_size": cache.max_size,
+        "cache_default_ttl": cache.default_ttl,
+        "health_enabled": health.enabled,
+        "health_memory_threshold": health.memory_threshold,
+        "health_disk_threshold": health.disk_threshold,
         "databricks_catalog": settings.catalog,
         "databricks_schema": settings.schema,
         "databricks_workspace_url": settings.workspace_url,
@@ -131,6 +166,25 @@ def _anchored(location: str, root: Path) -> str:
     return str(root / location)
 
 
-def _texts(values: dict[str, Any]) -> dict[str, Any]:
-    path = values.get("storage_path")
-    return {**values, "storage_path": str(path)} if isinstance(path, Path) else values
+def _absolute(location: object) -> str:
+    """Return a folder as it is meant now, so that a later ``os.chdir`` does not move the store.
+
+    Raises:
+        ConfigError: It is no folder or URL, or there is no working directory to start at.
+    """
+    if isinstance(location, os.PathLike):
+        location = os.fspath(location)
+    if not isinstance(location, str) or not location:
+        raise ConfigError(
+            f"storage_path is {location!r}; expected a folder or URL.",
+            suggestions=[f"The default is {DEFAULT_STORE!r}."],
+        )
+    if _URL.match(location):
+        return location
+    try:
+        return str(Path(location).expanduser().absolute())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"The store {location!r} is relative, and the working directory is gone.",
+            suggestions=["Give an absolute folder, or set TAURO_MLOPS_PATH to one."],
+        ) from error

@@ -7,13 +7,17 @@ import functools
 import threading
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
+from tauro._internal._fork import tell_after_fork
+from tauro.cache import LRUCache
 from tauro.errors import MLOpsError, RunNotFoundError
 from tauro.events import AuditLogger, FileAuditSink, Observers, get_observers
 from tauro.mlops._config import MLOpsConfig, from_arguments, from_settings
 from tauro.registry import ModelRegistry
 from tauro.storage import (
+    CachedStorage,
     StorageBackend,
     SupportsLocalPath,
     open_storage,
@@ -22,9 +26,31 @@ from tauro.storage import (
 from tauro.tracking import ExperimentTracker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tauro.config import Context, MLOpsSettings
+    from tauro.health import HealthCheck
+
+_T = TypeVar("_T")
+
+
+class _part(functools.cached_property[_T]):  # noqa: N801 - used as a decorator
+    """A part made when it is first asked for, once, whichever threads ask.
+
+    From Python 3.12 on ``cached_property`` lets two threads make two: two trackers of one context,
+    each with a run of its own.
+    """
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> _T: ...
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Self | _T:
+        if instance is None:
+            return self
+        with instance._making:
+            if self.attrname not in instance.__dict__:
+                instance.__dict__[self.attrname] = self.func(instance)
+            made: _T = instance.__dict__[self.attrname]
+            return made
 
 
 class MLOpsContext:
@@ -53,6 +79,11 @@ class MLOpsContext:
     ) -> None:
         self.config = config if config is not None else from_arguments(settings)
         self._given_observers = observers
+        self._making = threading.RLock()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._making = threading.RLock()
 
     @classmethod
     def from_context(cls, context: Context, **overrides: Any) -> Self:
@@ -86,9 +117,19 @@ class MLOpsContext:
         )
         return cls()
 
-    @functools.cached_property
+    @_part
     def storage(self) -> StorageBackend:
-        """The store."""
+        """The store; where ``cache_enabled`` says so, what was read is remembered.
+
+        Tracker and registry use the store without the cache, so that they are never behind.
+        """
+        if not self.config.cache_enabled:
+            return self._plain
+        cache = LRUCache(self.config.cache_max_size, self.config.cache_default_ttl)
+        return CachedStorage(self._plain, cache)
+
+    @_part
+    def _plain(self) -> StorageBackend:
         if self.config.backend_type != "local":
             raise MLOpsError(
                 f"The backend {self.config.backend_type!r} is not part of this version of Tauro; "
@@ -98,14 +139,14 @@ class MLOpsContext:
             )
         return open_storage(self.config.storage_path, tenant_id=self.config.tenant_id)
 
-    @functools.cached_property
+    @_part
     def observers(self) -> Observers:
         """Who looks on: those given, else the process's with the store's own audit log."""
         if self._given_observers is not None:
             return self._given_observers
-        if not isinstance(self.storage, SupportsLocalPath):
+        if not isinstance(self._plain, SupportsLocalPath):
             return get_observers()
-        audit = AuditLogger(FileAuditSink(self.storage.local_path("audit")))
+        audit = AuditLogger(FileAuditSink(self._plain.local_path("audit")))
         return dataclasses.replace(get_observers(), audit=audit)
 
     @property
@@ -113,11 +154,11 @@ class MLOpsContext:
         """Who did what, when, and how it ended."""
         return self.observers.audit
 
-    @functools.cached_property
+    @_part
     def experiment_tracker(self) -> ExperimentTracker:
         """The tracker of the store."""
         return ExperimentTracker(
-            self.storage,
+            self._plain,
             observers=self.observers,
             default_experiment_name=self.config.default_experiment_name,
             durability=self.config.tracking_durability,
@@ -125,11 +166,11 @@ class MLOpsContext:
             auto_flush_metrics=self.config.auto_flush_metrics,
         )
 
-    @functools.cached_property
+    @_part
     def model_registry(self) -> ModelRegistry:
         """The registry of the store."""
         return ModelRegistry(
-            self.storage,
+            self._plain,
             observers=self.observers,
             durability=self.config.registry_durability,
             max_versions_per_model=self.config.max_versions_per_model,
@@ -143,6 +184,30 @@ class MLOpsContext:
             return self.experiment_tracker.get_run(run_id).to_dict()
         except RunNotFoundError:
             return None
+
+    def health_checks(self) -> list[HealthCheck]:
+        """Return checks of the store, the memory and the store's disk, with the thresholds set.
+
+        The process's context registers them with the process's monitor where ``health_enabled``
+        says so; for another: ``for check in context.health_checks(): monitor.register(check)``.
+        """
+        from tauro.health import DiskHealthCheck, MemoryHealthCheck, StorageHealthCheck
+
+        config = self.config
+        return [
+            StorageHealthCheck("storage", lambda: self._plain),
+            MemoryHealthCheck("memory", warning_threshold=config.health_memory_threshold),
+            DiskHealthCheck(
+                "disk", path=self._folder(), warning_threshold=config.health_disk_threshold
+            ),
+        ]
+
+    def _folder(self) -> Path:
+        try:
+            backend = self._plain
+        except MLOpsError:  # the storage check reports it
+            return Path.cwd()
+        return backend.local_path() if isinstance(backend, SupportsLocalPath) else Path.cwd()
 
     def close(self) -> None:
         """Let go of what was opened; the context may be used again."""
@@ -161,8 +226,35 @@ class MLOpsContext:
         return f"MLOpsContext({self.config!r})"
 
 
-_guard = threading.RLock()
-_current: MLOpsContext | None = None
+class _Process:
+    """The context of this process, and the health checks that came with it."""
+
+    def __init__(self) -> None:
+        self.context: MLOpsContext | None = None
+        self.checks: list[HealthCheck] = []
+        self._after_fork()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self.guard = threading.RLock()
+
+    def watch_health(self) -> None:
+        """Take the former context's checks out of the process's monitor; put this one's in."""
+        wanted = self.context is not None and self.context.config.health_enabled
+        if not wanted and not self.checks:
+            return
+        from tauro.health import get_health_monitor
+
+        monitor = get_health_monitor()
+        for check in self.checks:
+            if check in monitor.checks:  # one that replaced it is the user's
+                monitor.unregister(check.name)
+        checks = self.context.health_checks() if self.context is not None and wanted else []
+        taken = {check.name for check in monitor.checks}
+        self.checks = [monitor.register(check) for check in checks if check.name not in taken]
+
+
+_process = _Process()
 
 
 def init_mlops(config: MLOpsConfig | None = None, **settings: Any) -> MLOpsContext:
@@ -179,15 +271,17 @@ def init_mlops(config: MLOpsConfig | None = None, **settings: Any) -> MLOpsConte
 
 def get_mlops_context() -> MLOpsContext:
     """Return the process's context, made from environment and defaults on first use."""
-    with _guard:
-        return _current if _current is not None else init_mlops()
+    with _process.guard:
+        return _process.context if _process.context is not None else init_mlops()
 
 
 def set_mlops_context(context: MLOpsContext | None) -> None:
     """Let a context be the process's; None lets the next use make one."""
-    global _current
-    with _guard:
-        before, _current = _current, context
-        set_storage_provider(None if context is None else lambda: context.storage)
-    if before is not None and before is not context:
+    with _process.guard:
+        before, _process.context = _process.context, context
+        if before is context:
+            return
+        set_storage_provider(None if context is None else lambda: context._plain)
+        _process.watch_health()
+    if before is not None:
         before.close()
