@@ -29,8 +29,9 @@ COMMANDS: Final = {
     "audit": ("tauro.cli._audit:command", "Who did what, when, and how it ended."),
     "store": (
         "tauro.cli._store:command",
-        "Look after the store: info, verify, repair, compact, gc.",
+        "Look after the store: info, verify, repair, compact, gc, export, import, migrate.",
     ),
+    "health": ("tauro.cli._health:command", "Whether store, disk and memory do their work."),
 }
 """Name of each command, where it is defined (imported on use), and its line in ``tauro --help``."""
 

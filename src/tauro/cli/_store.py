@@ -99,3 +99,63 @@ def gc(older_than_days: float) -> None:
     gone = collect_garbage(open_context(), older_than_days=older_than_days)
     counts = {what: len(each) if isinstance(each, list) else each for what, each in gone.items()}
     output.result(gone, lambda: output.pairs(counts))
+
+
+@command.command("export")
+@click.argument("destination", metavar="DEST")
+@click.option("--experiment", "-e", multiple=True, help="Only this one, by name or id; repeatable.")
+@store_options
+def export(destination: str, experiment: tuple[str, ...]) -> None:
+    """Copy the store, as of now, to a new folder or archive (DEST.tar, .tar.gz, .tgz).
+
+    Others may go on writing; the copy is a store that holds all they had been told was kept.
+    """
+    from tauro.mlops._export import export_store
+
+    output, context = Output.current(), open_context()
+    tracker = context.experiment_tracker
+    chosen = [
+        (tracker.find_experiment(text) or tracker.get_experiment(text)).experiment_id
+        for text in experiment
+    ]
+    with output.progress("Copying …"):
+        facts = export_store(context.storage, destination, experiments=chosen or None)
+    output.result(facts, lambda: output.pairs(facts))
+
+
+@command.command("import")
+@click.argument("source", metavar="SRC")
+@store_options
+def import_(source: str) -> None:
+    """Take what a copy (folder or archive) or another store holds into the store.
+
+    Ids are kept and nothing that is there is changed, so it may be repeated. An experiment whose
+    name is taken becomes "name (2)". A model with another history than the one that is there is a
+    conflict and left out: exit code 4.
+    """
+    from tauro.mlops._import import import_store
+
+    output = Output.current()
+    with output.progress("Taking …"):
+        facts = import_store(open_context(), source)
+    output.result(facts, lambda: output.pairs(facts))
+    if facts["conflicts"]:
+        click.get_current_context().exit(ExitCode.CONFLICT)
+
+
+@command.command("migrate")
+@store_options
+def migrate() -> None:
+    """Bring a store of an older format up to the present one."""
+    from tauro.mlops._migrate import migrate_store
+
+    output = Output.current()
+    facts = migrate_store(open_context().storage)
+
+    def render() -> None:
+        if facts["steps"]:
+            output.line(f"The store was brought from format {facts['from']} to {facts['format']}.")
+        else:
+            output.line(f"The store has format {facts['format']}, the newest; nothing to do.")
+
+    output.result(facts, render)

@@ -1,0 +1,91 @@
+"""A store's folder as one tar file, and back; what an archive may hold is little."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zlib
+from typing import Final
+
+from tauro._internal import _fs
+from tauro._internal._paths import check_key
+from tauro.errors import CorruptDataError, PathNotAllowedError
+from tauro.storage._format import FORMAT_KEY
+
+SUFFIXES: Final = (".tar", ".tar.gz", ".tgz")
+_CHUNK: Final = 1 << 20
+
+
+def is_archive(path: str) -> bool:
+    """Tell whether a path is named as an archive."""
+    return path.endswith(SUFFIXES)
+
+
+def pack(folder: str, path: str) -> None:
+    """Put the files of a folder into an archive, which appears whole or not at all.
+
+    The store's mark goes last, so that an archive that was cut off holds no store.
+    """
+    start = len(folder) + 1
+    names = sorted(file[start:].replace(os.sep, "/") for file in _fs.walk_files(folder))
+    names.sort(key=lambda name: name == FORMAT_KEY)
+    staged = _fs.temporary_name(os.path.dirname(path))
+    try:
+        with tarfile.open(staged, "w" if path.endswith(".tar") else "w:gz") as archive:
+            for name in names:
+                archive.add(os.path.join(folder, name), name, recursive=False)
+        _fs.rename(staged, path)
+    except BaseException:
+        _fs.discard(staged)
+        raise
+
+
+def unpack(path: str, folder: str) -> None:
+    """Put the files of an archive into an empty folder.
+
+    Only regular files with names below the folder are taken. An archive that holds anything else
+    is refused whole: no archive that Tauro made does.
+
+    Raises:
+        PathNotAllowedError: A name is absolute or has ``..``, or an entry is a link or a device.
+        CorruptDataError: It is not an archive, was cut off, or names a file twice.
+        FileNotFoundError: There is none.
+    """
+    try:
+        with tarfile.open(path, "r:*") as archive:
+            for member in archive:
+                name = _checked_name(path, member)
+                if name and not member.isdir():
+                    _extract(archive, member, os.path.join(folder, name))
+    except (tarfile.TarError, EOFError, zlib.error, FileExistsError, NotADirectoryError) as error:
+        raise CorruptDataError(
+            f"{path} is not an archive of a store, or was cut off: {error}.",
+            context={"path": path},
+            suggestions=["Make it again: tauro store export DEST.tar"],
+        ) from error
+
+
+def _checked_name(path: str, member: tarfile.TarInfo) -> str:
+    if not (member.isdir() or member.isreg()) or member.issparse():
+        raise PathNotAllowedError(
+            f"{path} holds {member.name!r}, which is neither a plain file nor a folder.",
+            context={"path": path, "name": member.name},
+            suggestions=["Nothing was imported. Take archives only from whom you trust."],
+        )
+    name = member.name.removeprefix("./").rstrip("/")
+    return check_key(name) if name not in ("", ".") else ""
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> None:
+    source = archive.extractfile(member)
+    assert source is not None
+    fd = _fs.open_fd(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        missing = member.size
+        while missing and (chunk := source.read(min(missing, _CHUNK))):
+            _fs.write_all(fd, chunk, target)
+            missing -= len(chunk)
+    finally:
+        _fs.close_fd(fd, target)
+    if missing:
+        raise EOFError(f"{member.name} lacks {missing} bytes")

@@ -1,0 +1,275 @@
+"""A snapshot of a store that is being written: documents first, then what they speak of.
+
+What makes the copy whole although nobody waits for it:
+
+- A run's document is copied before its artifacts and its points, so they hold at least what it
+  says. An artifact that was replaced meanwhile shows by its hash; then the run is copied again.
+- Of the points, each writer's files are copied up to what was written when the copy was begun.
+- A model's changes are copied before its versions, and versions before their files. A change names
+  only versions that are older than itself.
+- Journals, index files, locks and signs of life are not copied; the index files are made anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from typing import Any, Final
+
+import msgspec
+
+from tauro._internal import _fs
+from tauro.errors import (
+    CorruptDataError,
+    StorageError,
+    StorageExistsError,
+    StorageNotFoundError,
+    StoreFormatError,
+    ValidationError,
+)
+from tauro.mlops._archive import is_archive, pack
+from tauro.mlops._export_models import copy_models
+from tauro.registry import ModelRegistry
+from tauro.storage import LocalStorageBackend, StorageBackend, SupportsLocalPath, read_format
+from tauro.storage._format import FORMAT_KEY
+from tauro.tracking._artifacts import artifact_folder
+from tauro.tracking._catalogue import RunCatalogue
+from tauro.tracking._documents import ROOT, name_key
+from tauro.tracking._metric_log._snapshot import copy_points
+from tauro.tracking._models import RunRecord, decode_experiment, decode_run
+from tauro.types import StrPath
+
+_ATTEMPTS: Final = 8
+_PAUSE: Final = 0.01
+_OWN: Final = frozenset({"experiment_tracking", "model_registry", "_tauro", "tenants"})
+
+
+def export_store(
+    storage: StorageBackend, destination: StrPath, *, experiments: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Copy a store, as of about now, to a new folder or archive; others may go on writing.
+
+    The copy is a store: every run in it is whole, and it holds all that was acknowledged before
+    the call.
+
+    Args:
+        storage: The store; of one with tenants, the part that this is.
+        destination: A folder that does not exist, or a file ending in ``.tar``, ``.tar.gz``,
+            ``.tgz``.
+        experiments: Ids of the experiments to copy, with their runs and nothing else; by default
+            everything.
+
+    Returns:
+        ``destination``; the numbers of ``experiments``, ``runs``, ``models`` and ``files``; and
+        the ``tenants`` whose parts were left out.
+
+    Raises:
+        StorageExistsError: Something is at the destination.
+        StoreFormatError: There is no store.
+    """
+    root = local_root(storage)
+    target = os.path.abspath(os.path.expanduser(os.fspath(destination)))
+    if os.path.realpath(target).startswith(root + os.sep):
+        raise ValidationError(
+            f"The destination {target} is inside the store {root}.",
+            context={"destination": target},
+            suggestions=["Name a place outside the store."],
+        )
+    if _fs.stat(target) is not None:
+        raise StorageExistsError(
+            f"Something is at {target} already.",
+            context={"path": target},
+            suggestions=["Name a file or folder that does not exist."],
+        )
+    if read_format(storage) is None:
+        raise no_store(storage.uri)
+    staged = _fs.temporary_name(os.path.dirname(target))
+    try:
+        facts = _Snapshot(storage, staged).take(experiments)
+        if is_archive(target):
+            pack(staged, target)
+        else:
+            _fs.rename(staged, target)
+    finally:
+        if _fs.is_dir(staged):
+            _fs.remove_tree(staged)
+    return {"destination": target, **facts}
+
+
+def no_store(place: str) -> StoreFormatError:
+    """Return the error for a place that holds no store."""
+    return StoreFormatError(
+        f"{place} holds no store: there is no {FORMAT_KEY}.",
+        context={"uri": place},
+        suggestions=["Name the folder of a store, or one that `tauro store export` made."],
+    )
+
+
+def local_root(storage: StorageBackend) -> str:
+    """Return the folder of a store.
+
+    Raises:
+        StorageError: It is not in a folder of this machine.
+    """
+    if not isinstance(storage, SupportsLocalPath):
+        raise StorageError(
+            f"{storage.uri} is not in a folder, so it cannot be exported or imported into.",
+            context={"uri": storage.uri},
+        )
+    return str(storage.local_path())
+
+
+class _Snapshot:
+    """One copying of a store.
+
+    Args:
+        storage: The store.
+        folder: Where the copy is made; nobody else knows of it.
+    """
+
+    def __init__(self, storage: StorageBackend, folder: str) -> None:
+        self._storage = storage
+        self._root = local_root(storage)
+        self._folder = folder
+        self._copy = LocalStorageBackend(folder)
+        self._runs: set[str] = set()
+
+    def take(self, experiments: Collection[str] | None) -> dict[str, Any]:
+        self._copy.write_bytes(FORMAT_KEY, self._storage.read_bytes(FORMAT_KEY))
+        books = self._copy_experiments(experiments)
+        folders = self._folders(f"{ROOT}/runs") if experiments is None else sorted(experiments)
+        for each in folders:
+            for key in self._storage.list_paths(f"{ROOT}/runs/{each}"):
+                if key.endswith(".json"):
+                    self._copy_run(key)
+        metrics = self._folders(f"{ROOT}/metrics") if experiments is None else folders
+        for each in metrics:
+            name = f"{ROOT}/metrics/{each}"
+            if _fs.is_dir(os.path.join(self._root, name)):
+                copy_points(os.path.join(self._root, name), os.path.join(self._folder, name))
+        self._drop_what_went()
+        models = 0
+        if experiments is None:
+            models = copy_models(self._storage, self._copy)
+            self._copy_others()
+        self._make_views(models)
+        return {
+            "experiments": books,
+            "runs": len(self._runs),
+            "models": models,
+            "files": len(self._copy.list_paths()),
+            "tenants": self._folders("tenants") if experiments is None else [],
+        }
+
+    def _folders(self, key: str) -> list[str]:
+        entries = _fs.list_dir(os.path.join(self._root, key))
+        return [each.name for each in entries if each.is_dir() and not each.name.startswith(".")]
+
+    # Experiments and runs
+
+    def _copy_experiments(self, chosen: Collection[str] | None) -> int:
+        """Copy the experiments' documents, and a claim of its name for each."""
+        documents, names = self._read_experiments(chosen)
+        while len(set(names.values())) < len(names):
+            # A name was given on between two readings.
+            documents, names = self._read_experiments(chosen)
+        for key, data in documents.items():
+            self._copy.write_bytes(key, data)
+            if key in names:
+                self._copy.write_bytes(name_key(names[key]), data)
+        return len(documents)
+
+    def _read_experiments(
+        self, chosen: Collection[str] | None
+    ) -> tuple[dict[str, bytes], dict[str, str]]:
+        top = f"{ROOT}/experiments/"
+        documents, names = dict[str, bytes](), dict[str, str]()
+        for key in self._storage.list_paths(top):
+            experiment_id = key[len(top) :].removesuffix(".json")
+            wanted = chosen is None or experiment_id in chosen
+            if "/" in experiment_id or not key.endswith(".json") or not wanted:
+                continue
+            documents[key] = self._storage.read_bytes(key)
+            try:
+                names[key] = decode_experiment(documents[key]).name
+            except msgspec.DecodeError:
+                continue  # It is copied as it is; `verify` names it here and there.
+        return documents, names
+
+    def _copy_run(self, key: str) -> None:
+        for attempt in range(_ATTEMPTS):
+            data = self._read(key)
+            if data is None:
+                return
+            # After the last attempt the artifacts are as damaged as those of the store.
+            self._copy.write_bytes(key, data)
+            try:
+                record = decode_run(data)
+            except msgspec.DecodeError:
+                break
+            if self._copy_artifacts(record):
+                break
+            time.sleep(_PAUSE * 2**attempt)
+        self._runs.add(key)
+
+    def _copy_artifacts(self, record: RunRecord) -> bool:
+        """Copy what a run says it logged; tell whether that is what is there."""
+        if not record.artifacts:
+            return True
+        folder = artifact_folder(record.run_id)
+        self._copy.delete(folder)
+        try:
+            self._storage.read_artifact(folder, self._copy.local_path(folder))
+        except StorageNotFoundError:
+            return False
+        for artifact in record.artifacts:
+            key = f"{folder}/{artifact.path}"
+            if not self._copy.exists(key):
+                return False
+            if artifact.sha256 and not artifact.is_dir:
+                found = _fs.hash_file(str(self._copy.local_path(key)))[1]
+                if found != artifact.sha256:
+                    return False
+        return True
+
+    def _drop_what_went(self) -> None:
+        """Leave out runs that were removed for good while their points were copied."""
+        for key in sorted(self._runs):
+            if not self._storage.exists(key):
+                self._copy.delete(key)
+                run_id = os.path.basename(key).removesuffix(".json")
+                self._copy.delete(artifact_folder(run_id))
+                self._runs.remove(key)
+
+    # The rest
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            return self._storage.read_bytes(key)
+        except StorageNotFoundError:
+            return None
+
+    def _copy_others(self) -> None:
+        """Copy what is neither of tracking nor of the registry, such as the audit log."""
+        for top in _fs.list_dir(self._root):
+            if top.name in _OWN or top.is_symlink():
+                continue
+            for key in self._storage.list_paths(top.name):
+                data = self._read(key)
+                if data is None:
+                    continue
+                if key.endswith(".jsonl"):
+                    # A line that is being appended belongs to a later moment.
+                    data = data[: data.rfind(b"\n") + 1]
+                self._copy.write_bytes(key, data)
+
+    def _make_views(self, models: int) -> None:
+        catalogue = RunCatalogue(self._folder)
+        catalogue.publish(timeout=60.0)
+        catalogue.close()
+        if models:
+            try:
+                ModelRegistry(self._copy, durability="process").compact()
+            except CorruptDataError:
+                return  # `verify` names the document; the table comes back with `repair`.

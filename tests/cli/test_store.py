@@ -1,0 +1,91 @@
+"""``tauro store export``, ``import`` and ``migrate``, as an operator calls them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tauro.mlops import MLOpsContext
+
+from .conftest import Tauro
+
+
+@pytest.fixture
+def store(here: Path) -> str:
+    """Make the default store with a run and a model; return the run's id."""
+    (here / "model.bin").write_bytes(b"weights")
+    with MLOpsContext() as context:
+        with context.experiment_tracker.start_run(name="r") as run:
+            run.log_metric("loss", 0.5)
+        context.model_registry.register_model("fraud", here / "model.bin")
+    return run.run_id
+
+
+@pytest.mark.parametrize("name", ["copy", "copy.tar"])
+def test_there_and_back(tauro: Tauro, store: str, here: Path, name: str) -> None:
+    """What was exported is found in another store, and that one is whole."""
+    facts = tauro("store", "export", name, "--json").json
+    assert (facts["runs"], facts["models"], facts["tenants"]) == (1, 1, [])
+    taken = tauro("store", "import", name, "--store", "other", "--json").json
+    assert (taken["runs"], taken["versions"], taken["points"]) == (1, 1, 1)
+    shown = tauro("runs", "show", store, "--store", "other", "--json").json
+    assert shown["run_id"] == store
+    assert tauro("store", "verify", "--store", "other").code == 0
+    again = tauro("store", "import", name, "--store", "other")
+    assert again.code == 0
+    assert "there_already" in again.out
+
+
+def test_only_an_experiment(tauro: Tauro, store: str, here: Path) -> None:
+    """By name or id; one that does not exist is exit code 3."""
+    facts = tauro("store", "export", "copy", "-e", "default", "--json").json
+    assert (facts["experiments"], facts["runs"], facts["models"]) == (1, 1, 0)
+    assert tauro("store", "export", "other", "-e", "defalt").code == 3
+    assert not (here / "other").exists()
+
+
+def test_mistakes_have_their_exit_codes(tauro: Tauro, store: str, here: Path) -> None:
+    """A destination that is there is 4, a source that is not is 5, another history is 4."""
+    (here / "there").mkdir()
+    there = tauro("store", "export", "there")
+    assert (there.code, "does not exist" in there.err) == (4, True)
+    assert tauro("store", "import", "nowhere").code == 5
+    (here / "model.bin").write_bytes(b"other weights")
+    with MLOpsContext(storage_path="other") as context:
+        context.model_registry.register_model("fraud", here / "model.bin")
+    conflict = tauro("store", "import", "mlops_data", "--store", "other", "--json")
+    assert (conflict.code, conflict.json["conflicts"]) == (4, ["fraud"])
+
+
+def test_tenants_are_exported_by_name(tauro: Tauro, store: str, here: Path) -> None:
+    """The export of the store says which tenants it leaves out; each has an export of its own."""
+    with MLOpsContext(tenant_id="acme") as context:
+        context.experiment_tracker.start_run(name="secret").end()
+    assert tauro("store", "export", "whole", "--json").json["tenants"] == ["acme"]
+    assert not (here / "whole" / "tenants").exists()
+    facts = tauro("store", "export", "acme.tar", "--tenant", "acme", "--json").json
+    assert (facts["runs"], facts["models"]) == (1, 0)
+    assert tauro("store", "import", "acme.tar", "--store", "new", "--json").json["runs"] == 1
+
+
+def test_migrate(tauro: Tauro, store: str, here: Path) -> None:
+    """Version 1 is the newest; a newer mark, a damaged one and none are refused."""
+    assert "nothing to do" in tauro("store", "migrate").out
+    facts = tauro("store", "migrate", "--json").json
+    assert (facts["from"], facts["format"], facts["steps"]) == (1, 1, [])
+    mark = here / "mlops_data" / "_tauro" / "format.json"
+    document = json.loads(mark.read_text())
+    mark.write_text(json.dumps({**document, "version": 2}))
+    newer = tauro("store", "migrate")
+    assert (newer.code, "pip install --upgrade tauro" in newer.err) == (5, True)
+    mark.write_text(json.dumps({**document, "version": 0}))
+    older = tauro("store", "migrate")
+    assert (older.code, "nothing leads on from 0" in older.err) == (5, True)
+    mark.write_text("{")
+    assert tauro("store", "migrate").code == 5
+    shutil.rmtree(here / "mlops_data")
+    assert tauro("store", "migrate").code == 5
+    assert not (here / "mlops_data").exists()
