@@ -16,7 +16,7 @@ TEST_TOOLS = hypothesis matplotlib pytest pytest-randomly pytest-timeout pytest-
 FRAMEWORKS = catboost keras lightgbm optuna statsmodels xgboost-cpu
 TORCH = torch==2.13.0
 
-.PHONY: help setup demo test oldest frameworks torture lint bench clean
+.PHONY: help setup demo test oldest frameworks torture lint bench docs clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,5 +64,10 @@ lint: setup  ## Check style, types and layers; install the wheel bare.
 bench: setup  ## Measure beside the peers, each in an environment of its own.
 	$(RUN) python -m benchmarks
 
+docs: setup  ## Write the generated pages anew and build the site into site/.
+	$(RUN) python -m tools.reference
+	$(RUN) python -m tools.coverage
+	$(RUN) --group docs mkdocs build --quiet --clean
+
 clean:  ## Remove what the targets made.
-	rm -rf .venv .uv dist build .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .uv dist build site .mypy_cache .ruff_cache .import_linter_cache

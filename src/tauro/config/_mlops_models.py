@@ -62,7 +62,13 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
-    """The ``cache`` block: entries and seconds."""
+    """The ``cache`` block: what a context's storage remembers of what it read.
+
+    Attributes:
+        enabled: Whether it remembers anything. Tracker and registry never do.
+        max_size: How many keys are remembered.
+        default_ttl: Seconds a key is remembered: so old may be what another process changed.
+    """
 
     enabled: bool = False
     max_size: int = 1000
@@ -71,7 +77,13 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSettings:
-    """The ``health`` block: thresholds are fractions."""
+    """The ``health`` block: what the process's health monitor looks at.
+
+    Attributes:
+        enabled: Whether it looks at store, memory and disk.
+        memory_threshold: Fraction of memory in use from which it is degraded.
+        disk_threshold: Fraction of the store's disk in use from which it is degraded.
+    """
 
     enabled: bool = False
     memory_threshold: float = 0.9
@@ -80,7 +92,14 @@ class HealthSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MLflowSettings:
-    """The ``mlflow`` block: where runs are to be mirrored."""
+    """The ``mlflow`` block: where runs are to be mirrored. It is read and checked; no mirror yet.
+
+    Attributes:
+        enabled: False switches the mirror off although there is an address.
+        tracking_uri: Address of the MLflow server.
+        experiment_name: Name of the experiment there.
+        registry_uri: Address of the registry, where it is another.
+    """
 
     enabled: bool | None = None
     tracking_uri: str | None = None

@@ -1,0 +1,169 @@
+"""The documentation names everything that users can name, and its generated pages are current."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from tests.meta.test_docs import PAGES, ROOT, blocks
+from tools import api, reference
+from tools._markdown import docstring
+from tools._source import is_used, member_docs
+
+from tauro.cli._main import COMMANDS, root
+from tauro.config import SETTING_KEYS
+from tauro.errors import ErrorCode, ExitCode
+from tauro.events import EventType, HookType
+from tauro.events._operations import SYSTEM_SERIES
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def words(page: str) -> set[str]:
+    """Return what stands between backticks on a page of the reference."""
+    return set(re.findall(r"`([^`\n]+)`", (REFERENCE / page).read_text(encoding="utf-8")))
+
+
+def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command below a group with its path."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+
+
+ALL_COMMANDS = dict(commands(root, "tauro"))
+
+
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_a_generated_page_is_current(page: str) -> None:
+    """`make docs`, or `python -m tools.reference`, writes the pages anew."""
+    written = (REFERENCE / page).read_text(encoding="utf-8")
+    assert written == reference.PAGES[page](), "run: python -m tools.reference"
+
+
+def test_no_page_of_the_reference_is_left_over() -> None:
+    assert {path.name for path in REFERENCE.glob("*.md")} == set(reference.PAGES)
+
+
+def test_every_command_and_option_is_there() -> None:
+    text = (REFERENCE / "commands.md").read_text(encoding="utf-8")
+    assert len(ALL_COMMANDS) > len(COMMANDS)
+    for path, command in ALL_COMMANDS.items():
+        heading = rf"^#+ `{re.escape(path)}`$(.*?)(?=^#|\Z)"
+        section = re.search(heading, text, re.MULTILINE | re.DOTALL)
+        assert section, f"{path} is not in the reference"
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.hidden:
+                for name in option.opts:
+                    assert f"`{name}`" in section[1], f"{path} {name}"
+
+
+def test_every_exit_code_is_there() -> None:
+    assert {str(code.value) for code in ExitCode} <= words("commands.md")
+    assert {code.name for code in ExitCode} <= words("commands.md")
+
+
+def test_every_settings_key_is_there() -> None:
+    assert set(SETTING_KEYS) <= words("settings.md")
+
+
+def test_every_event_hook_and_counter_is_there() -> None:
+    there = words("events.md")
+    assert {each.name for each in EventType} <= there
+    assert {each.value for each in EventType} <= there
+    assert {each.name for each in HookType} <= there
+    counters = {name for name in SYSTEM_SERIES if name != "active_runs"}
+    spoken_of = {name for name in counters if not name.startswith("deployments")}
+    assert spoken_of <= there
+
+
+def test_every_error_code_is_there_with_a_class() -> None:
+    assert {code.value for code in ErrorCode} <= words("errors.md")
+
+
+def test_every_page_is_part_of_the_site() -> None:
+    """A page that the navigation does not name is a warning, and so a failure, of `make docs`."""
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f" {page.name}\n" in navigation, f"name docs/{page.name} in mkdocs.yml"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_commands_that_a_page_shows_exist(page: Path) -> None:
+    """Every ``tauro …`` line of a block names a command and options that it takes."""
+    if page.parent == REFERENCE:
+        return
+    for info, body in blocks(page):
+        if info.partition(" ")[0] not in ("bash", "text", "console", "sh"):
+            continue
+        for line in body.splitlines():
+            command_line = line.removeprefix("$ ").strip()
+            if command_line.startswith("tauro ") and "…" not in command_line:
+                _check(command_line, page)
+
+
+def _check(line: str, page: Path) -> None:
+    path, found = "tauro", None
+    parts = shlex.split(line, comments=True)[1:]
+    while parts and f"{path} {parts[0]}" in ALL_COMMANDS:
+        path = f"{path} {parts.pop(0)}"
+        found = ALL_COMMANDS[path]
+    if parts and parts[0].startswith("-") and found is None:
+        return  # an option of the root command
+    assert found is not None, f"{page.name}: {line!r} is no command"
+    options = {name for each in found.params for name in (*each.opts, *each.secondary_opts)}
+    for part in parts:
+        if re.fullmatch(r"--?[a-z][\w-]*(=.*)?", part):
+            assert part.partition("=")[0] in {*options, "--help"}, f"{page.name}: {line!r}: {part}"
+
+
+def test_every_package_has_a_page_of_its_public_names() -> None:
+    """The site's pages of the API are made from ``__all__`` and the docstrings."""
+    import tauro.resilience
+
+    assert {"tracking", "registry", "drift", "serving"} <= set(api.packages())
+    page = api.page("resilience")
+    for name in tauro.resilience.__all__:
+        assert f"## `{name}`" in page
+    assert "**Raises**" in page
+    assert " at 0x" not in page
+
+
+def test_sections_of_a_docstring_become_lists() -> None:
+    def documented() -> None:
+        """Do it, see :class:`Thing`.
+
+        Args:
+            first: What it is,
+                in two lines.
+
+        Raises:
+            ValueError: It is not so.
+        """
+
+    assert docstring(documented).splitlines() == [
+        "Do it, see `Thing`.",
+        "",
+        "**Args**",
+        "",
+        "- `first`: What it is,",
+        "  in two lines.",
+        "",
+        "**Raises**",
+        "",
+        "- `ValueError`: It is not so.",
+    ]
+
+
+def test_texts_below_members_are_read() -> None:
+    assert member_docs(ExitCode)["FAILED"] == "The work was started and failed."
+    assert not is_used("EventType.NO_SUCH_EVENT")
+    assert is_used("EventType.DRIFT_DETECTED")

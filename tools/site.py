@@ -1,0 +1,43 @@
+"""Hooks of MkDocs: the pages that are made while the site is built, and their place in it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _api() -> ModuleType:
+    # MkDocs loads this file by its path and restores sys.path afterwards.
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return importlib.import_module("tools.api")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the API's pages below the reference, and the decisions below the inside."""
+    nav: list[dict[str, Any]] = config.nav or []
+    pages = [{f"tauro.{name}": f"reference/api/{name}.md"} for name in _api().packages()]
+    decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    for entry in nav:
+        if "Reference" in entry:
+            entry["Reference"].append({"API": pages})
+        if "Inside" in entry:
+            entry["Inside"].append({"Decisions": [f"adr/{each.name}" for each in decisions]})
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the API's pages."""
+    api = _api()
+    for name in api.packages():
+        path = f"reference/api/{name}.md"
+        files.append(File.generated(config, path, content=api.page(name)))
+    return files
