@@ -19,6 +19,7 @@ from scipy import special
 from tauro.drift._ties import bridge_p_value, exact_p_value, heavy_atoms
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 EXACT_CELLS: Final = 400_000
 """Up to this product of the sizes the p-value is exact, by counting paths."""
@@ -43,33 +44,43 @@ def ks_distance(reference: FloatArray, current: FloatArray) -> tuple[float, floa
     n, m = len(reference), len(current)
     # Where nothing changed the gap is of the order of 1 / sqrt(rows): cells of that many rows
     # are few to look through and few of them must be looked into.
-    stride = max(16, round(0.3 * math.sqrt(min(n, m))))
-    picked = np.concatenate([reference[::stride], current[::stride], reference[-1:]])
-    grid = np.unique(picked)
-    ref_upto = np.searchsorted(reference, grid, "right")
-    cur_upto = np.searchsorted(current, grid, "right")
-    gaps = ref_upto / n - cur_upto / m
-    at = int(np.argmax(np.abs(gaps)))
-    best, where = float(gaps[at]), float(grid[at])
+    picks = np.arange(0, n, max(16, round(0.3 * math.sqrt(min(n, m)))))
+    grid = reference[picks]
+    if np.any(grid[1:] == grid[:-1]):  # values repeat: a rank is not an index
+        grid = np.unique(np.concatenate([grid, current[:: max(1, m // len(grid))]]))
+        ref_below, ref_upto = _ranks(reference, grid)
+        cur_below, cur_upto = _ranks(current, grid)
+    else:
+        ref_below, ref_upto = picks, picks + 1
+        cur_below = cur_upto = np.searchsorted(current, grid, "right")
+    top = int(np.argmax(np.abs(ref_upto / n - cur_upto / m)))
+    best, where = _largest(reference, current, grid[top : top + 1])
     # Inside a cell (between two grid values) each function only rises, from its value after the
     # left edge to its value before the right one. What that cannot lift over the best is skipped.
-    ref_from, cur_from = np.append(0, ref_upto), np.append(0, cur_upto)
-    ref_to, cur_to = np.append(ref_upto, n), np.append(cur_upto, m)
-    if len(grid) < 0.9 * len(picked):  # values repeat: a jump at the right edge is not inside
-        ref_to[:-1] = np.searchsorted(reference, grid, "left")
-        cur_to[:-1] = np.searchsorted(current, grid, "left")
+    ref_from, ref_to = np.append(0, ref_upto), np.append(ref_below, n)
+    cur_from, cur_to = np.append(0, cur_upto), np.append(cur_below, m)
     high = ref_to / n - cur_from / m
     low = ref_from / n - cur_to / m
-    for sample, first, last, open_cells in (
-        (reference, ref_from, ref_to, high > abs(best)),
-        (current, cur_from, cur_to, low < -abs(best)),
+    # A function leads at one of its own steps. There its rank is its index plus one: of a value
+    # that repeats at the last occurrence, which is looked at too where it can matter.
+    for own, other, first, last, open_cells, sign in (
+        (reference, current, np.append(0, ref_below), ref_to, high > abs(best), 1.0),
+        (current, reference, cur_from, cur_to, low < -abs(best), -1.0),
     ):
-        points = sample[_ranges(first[open_cells], last[open_cells])]
-        if len(points):
-            gap, value = _largest(reference, current, points)
-            if abs(gap) > abs(best):
-                best, where = gap, value
+        steps = _ranges(first[open_cells], last[open_cells])
+        if not len(steps):
+            continue
+        lead = (steps + 1) / len(own)
+        lead -= np.searchsorted(other, own[steps], "right") / len(other)
+        at = int(np.argmax(lead))
+        if lead[at] > abs(best):
+            best, where = sign * float(lead[at]), float(own[steps[at]])
     return best, where
+
+
+def _ranks(sample: FloatArray, values: FloatArray) -> tuple[IntArray, IntArray]:
+    """Return how many of the sample lie below, and at or below, each value."""
+    return np.searchsorted(sample, values, "left"), np.searchsorted(sample, values, "right")
 
 
 def _largest(reference: FloatArray, current: FloatArray, points: FloatArray) -> tuple[float, float]:
