@@ -243,6 +243,12 @@ def link(source: str, target: str) -> None:
     os.link(source, target)
 
 
+def set_modified(path: str, modified_ns: int) -> None:
+    """Say when a file was changed last; the file system's own clock ticks every few ms only."""
+    _before("utime", path)
+    os.utime(path, ns=(modified_ns, modified_ns))
+
+
 def unlink(path: str) -> None:
     """Remove a file."""
     _before("unlink", path)
@@ -317,9 +323,11 @@ def walk_files(folder: str) -> Iterator[str]:
     Symbolic links are yielded as files and never followed.
     """
     for entry in list_dir(folder):
+        if is_temporary(entry.name):
+            continue
         if entry.is_dir(follow_symlinks=False):
             yield from walk_files(entry.path)
-        elif not is_temporary(entry.name):
+        else:
             yield entry.path
 
 
@@ -407,8 +415,6 @@ def clone_file(source: str, target: str) -> bool:
     _before("clone", target)
     if not sys.platform.startswith("linux"):
         return False
-    import fcntl
-
     with open(source, "rb", buffering=0) as file:
         fd = open_fd(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:

@@ -7,22 +7,32 @@ import re
 from pathlib import Path
 from typing import Final
 
+from tauro._internal._fs import TMP_PREFIX
 from tauro.errors import PathNotAllowedError
 from tauro.types import StrPath
 
 # The hot path of every storage call: one match instead of a split and a loop.
-_KEY = re.compile(r"(?!\.{1,2}(?:/|\Z))[^/\\\0]+(?:/(?!\.{1,2}(?:/|\Z))[^/\\\0]+)*\Z")
+_KEY = re.compile(r"(?!\.{1,2}(?:/|\Z)|\.tmp-)[^/\\\0]+(?:/(?!\.{1,2}(?:/|\Z)|\.tmp-)[^/\\\0]+)*\Z")
 _LONGEST_PART: Final = 255
 
 
 def check_key(path: StrPath) -> str:
     """Return a storage key: relative, ``/`` between its parts, none of them empty, ``.``, ``..``.
 
+    Names that start with ``.tmp-`` are those of unfinished writes: no key has them.
+
     Raises:
         PathNotAllowedError: It is no such key.
     """
     key = path if isinstance(path, str) else os.fspath(path)
     if not _KEY.match(key):
+        if any(part.startswith(TMP_PREFIX) for part in key.split("/")):
+            raise PathNotAllowedError(
+                f"{key[:200]!r} has a name that starts with {TMP_PREFIX!r}, which marks unfinished "
+                "writes: it would never be listed.",
+                context={"path": key[:200]},
+                suggestions=["Choose another name."],
+            )
         raise PathNotAllowedError(
             f"{key[:200]!r} is not a storage key; expected a relative path inside the store, "
             "with / between its parts and no '.' or '..' among them.",
@@ -44,7 +54,7 @@ def check_source(path: StrPath) -> Path:
     Absolute paths are fine, and relative ones start at the working directory.
 
     Raises:
-        PathNotAllowedError: The path has ``..`` segments.
+        PathNotAllowedError: The path has ``..`` segments, or is neither a file nor a folder.
         FileNotFoundError: Nothing is there.
     """
     source = Path(path)
@@ -56,6 +66,11 @@ def check_source(path: StrPath) -> Path:
         )
     if not source.exists():
         raise FileNotFoundError(f"{str(path)!r} does not exist (working directory: {os.getcwd()}).")
+    if not source.is_file() and not source.is_dir():
+        # Reading a pipe or a device may never end.
+        raise PathNotAllowedError(
+            f"{str(path)!r} is neither a file nor a folder.", context={"path": str(path)}
+        )
     return source
 
 

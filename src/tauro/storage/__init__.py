@@ -1,8 +1,14 @@
 """Places that hold a store, and the wrappers around them."""
 
 from tauro.storage._cached import CachedStorage
-from tauro.storage._format import FORMAT_VERSION, StoreFormat, ensure_format, read_format
-from tauro.storage._local import LocalStorageBackend, folder_files
+from tauro.storage._folders import check_outside, folder_digest, folder_files
+from tauro.storage._format import (
+    FORMAT_VERSION,
+    StoreFormat,
+    ensure_format,
+    read_format,
+)
+from tauro.storage._local import LocalStorageBackend
 from tauro.storage._memory import MemoryStorageBackend
 from tauro.storage._open import (
     DEFAULT_STORE,
@@ -18,6 +24,7 @@ from tauro.storage._protocol import (
     StorageMetadata,
     SupportsLocalPath,
     SupportsLocks,
+    SupportsSpool,
     WriteMode,
 )
 from tauro.storage._retrying import RetryingStorage
@@ -39,10 +46,13 @@ __all__ = [
     "StoreFormat",
     "SupportsLocalPath",
     "SupportsLocks",
+    "SupportsSpool",
     "WriteMode",
+    "check_outside",
     "check_tenant",
     "default_location",
     "ensure_format",
+    "folder_digest",
     "folder_files",
     "get_active_storage",
     "open_storage",

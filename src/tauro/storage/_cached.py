@@ -11,7 +11,35 @@ from tauro._internal._fork import tell_after_fork
 from tauro.cache import Cache, LRUCache
 from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
 from tauro.storage._wrappers import StorageWrapper
-from tauro.types import Durability, StrPath
+from tauro.types import StrPath
+
+
+class _InFlight:
+    """The keys that are being changed, by all that share a cache."""
+
+    def __init__(self) -> None:
+        self._after_fork()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._guard = threading.Lock()
+        self._keys: Counter[str] = Counter()
+
+    def __contains__(self, key: str) -> bool:
+        return self._keys[key] > 0
+
+    def add(self, keys: tuple[str, ...]) -> None:
+        """Count keys in."""
+        with self._guard:
+            self._keys.update(keys)
+
+    def remove(self, keys: tuple[str, ...]) -> None:
+        """Count keys out."""
+        with self._guard:
+            self._keys.subtract(keys)
+            for key in keys:
+                if not self._keys[key]:
+                    del self._keys[key]
 
 
 class CachedStorage(StorageWrapper):
@@ -27,21 +55,23 @@ class CachedStorage(StorageWrapper):
     def __init__(self, storage: StorageBackend, cache: Cache | None = None) -> None:
         super().__init__(storage)
         self.cache: Cache = cache if cache is not None else LRUCache(1000, 300.0)
-        self._guard = threading.Lock()
-        self._in_flight: Counter[str] = Counter()
-        tell_after_fork(self)
+        self._in_flight = _InFlight()
 
-    def _after_fork(self) -> None:
-        self._guard = threading.Lock()
-        self._in_flight = Counter()
+    def _sharing(self, storage: StorageBackend, kind: type[CachedStorage]) -> CachedStorage:
+        made = kind(storage, self.cache)
+        made._in_flight = self._in_flight
+        return made
 
-    def with_durability(self, durability: Durability) -> StorageBackend:
-        """Return this wrapper, with the same cache, around the place with another durability."""
-        return CachedStorage(self.storage.with_durability(durability), self.cache)
+    def _rewrap(self, storage: StorageBackend) -> StorageBackend:
+        return self._sharing(storage, type(self))
+
+    def uncached(self) -> StorageBackend:
+        """Return the same place, read past this cache; writes still make it forget."""
+        return self._sharing(self.storage.uncached(), _PastCache)
 
     def read_bytes(self, path: str) -> bytes:
         """Return the bytes at a key."""
-        if self._in_flight[path]:
+        if path in self._in_flight:
             return self.storage.read_bytes(path)
         found = self.cache.lookup(path)
         if found is not None:
@@ -59,8 +89,7 @@ class CachedStorage(StorageWrapper):
         Without this a reader might see the new version's etag and the old version's bytes, and with
         the two replace what it never read.
         """
-        with self._guard:
-            self._in_flight.update(paths)
+        self._in_flight.add(paths)
         try:
             for path in paths:
                 self.cache.delete(path)
@@ -68,11 +97,7 @@ class CachedStorage(StorageWrapper):
         finally:
             for path in paths:
                 self.cache.delete(path)
-            with self._guard:
-                self._in_flight.subtract(paths)
-                for path in paths:
-                    if not self._in_flight[path]:
-                        del self._in_flight[path]
+            self._in_flight.remove(paths)
 
     def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
         """Put bytes at a key, replacing what is there."""
@@ -105,3 +130,15 @@ class CachedStorage(StorageWrapper):
         """Remove the file or folder at a key."""
         with self._changing(path, *self.storage.list_paths(path)):
             return self.storage.delete(path)
+
+
+class _PastCache(CachedStorage):
+    """Read past a cache that others use, and make it forget what is written."""
+
+    def uncached(self) -> StorageBackend:
+        """Return itself."""
+        return self
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the bytes at a key, as the place has them now."""
+        return self.storage.read_bytes(path)

@@ -91,7 +91,12 @@ def decode_frame(data: bytes, path: str) -> pd.DataFrame:
 
 
 def join_frames(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of both, columns by name."""
+    """Return the rows of both, columns by name; row numbers are made anew, other indices kept."""
     import pandas as pd
 
-    return pd.concat([first, second], ignore_index=True)
+    numbered = all(_is_row_numbers(frame.index) for frame in (first, second))
+    return pd.concat([first, second], ignore_index=numbered)
+
+
+def _is_row_numbers(index: pd.Index[Any]) -> bool:
+    return index.nlevels == 1 and index.name is None and index.dtype.kind in "iu"

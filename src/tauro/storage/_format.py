@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from tauro._internal import _clock
+from tauro._internal import _clock, _fs
 from tauro._internal._ids import new_id
 from tauro.errors import (
     CorruptDataError,
@@ -15,7 +16,8 @@ from tauro.errors import (
     StoreFormatError,
 )
 from tauro.storage._codec import encode_json
-from tauro.storage._protocol import StorageBackend
+from tauro.storage._protocol import StorageBackend, SupportsLocalPath
+from tauro.storage._wrappers import PrefixedStorage, StorageWrapper
 
 FORMAT_VERSION: Final = 1
 FORMAT_KEY: Final = "_tauro/format.json"
@@ -45,14 +47,36 @@ class StoreFormat:
 def read_format(backend: StorageBackend) -> StoreFormat | None:
     """Return a store's mark, or None where the place is empty.
 
+    Of a part of a place, such as a tenant's, the whole place is looked at too: a tenant must not be
+    put into another program's folder.
+
     Raises:
         StoreFormatError: Another program's folder, or a store of a newer version.
         CorruptDataError: The mark is damaged.
     """
+    whole = _whole(backend)
+    if whole is not backend and _read_mark(whole) is None:
+        _refuse_foreign(whole)
+    found = _read_mark(backend)
+    if found is None and whole is backend:
+        _refuse_foreign(backend)
+    return found
+
+
+def _whole(backend: StorageBackend) -> StorageBackend:
+    """Return the whole place of which a wrapper shows a part, else the backend itself."""
+    place, whole = backend, backend
+    while isinstance(place, StorageWrapper):
+        if isinstance(place, PrefixedStorage):
+            whole = place.storage
+        place = place.storage
+    return whole
+
+
+def _read_mark(backend: StorageBackend) -> StoreFormat | None:
     try:
         document = backend.read_json(FORMAT_KEY)
     except StorageNotFoundError:
-        _refuse_foreign(backend)
         return None
     try:
         found = StoreFormat(
@@ -101,8 +125,18 @@ def _refuse_foreign(backend: StorageBackend) -> None:
     for name, what in _FOREIGN.items():
         if backend.exists(name):
             raise _foreign(backend, f"it looks like {what}")
-    if backend.exists("0") and backend.exists("0/meta.yaml"):
+    if any(backend.exists(f"{name}/meta.yaml") for name in _numbers(backend)):
         raise _foreign(backend, "it looks like an MLflow file store")
+
+
+def _numbers(backend: StorageBackend) -> list[str]:
+    """Return the folders that may be experiments of MLflow, deleted ones included."""
+    if not isinstance(backend, SupportsLocalPath):
+        return ["0"]
+    root = str(backend.local_path())
+    tops = [name for name in _fs.list_names(root) if name.isdigit()]
+    trash = _fs.list_names(os.path.join(root, ".trash"))
+    return tops + [f".trash/{name}" for name in trash if name.isdigit()]
 
 
 def _foreign(backend: StorageBackend, why: str) -> StoreFormatError:

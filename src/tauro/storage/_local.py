@@ -7,8 +7,9 @@ import hashlib
 import os
 import stat as stat_module
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tauro._internal import _fs
@@ -23,13 +24,27 @@ from tauro.errors import (
     StorageExistsError,
     StorageNotFoundError,
 )
-from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.storage._folders import (
+    check_outside,
+    finished_files,
+    folder_digest,
+    remove_temporaries,
+    source_files,
+)
+from tauro.storage._protocol import (
+    A_DAY,
+    Progress,
+    StorageBackend,
+    StorageMetadata,
+    in_the_way,
+)
 from tauro.storage._stripes import stripe_file, take
 from tauro.types import Durability, StrPath
 
 _HASHED_UP_TO = 1 << 20
 _PLAIN_SECONDS = 1.0
 _PLAIN_FOLDERS = 10_000
+_WRITING = ("write", "create", "move", "delete", "lock")
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -101,15 +116,55 @@ class LocalStorageBackend(StorageBackend):
         """Put bytes at a key, replacing what is there."""
         file = self._file(path)
         with self._errors("write", path):
-            _fs.replace_file(file, data, durable=self._durable)
-        return self._written(path, data)
+            if len(data) <= _HASHED_UP_TO:
+                self._over_empty(file, lambda: _fs.replace_file(file, data, durable=self._durable))
+                return self._described(path, data, now_ns())
+            return self._place(path, self._stage(file, data), file, _fs.rename)
 
     def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
         """Put bytes at a key where nothing is."""
         file = self._file(path)
         with self._errors("create", path):
-            _fs.create_file(file, data, durable=self._durable)
-        return self._written(path, data)
+            if len(data) <= _HASHED_UP_TO:
+                self._over_empty(file, lambda: _fs.create_file(file, data, durable=self._durable))
+                return self._described(path, data, now_ns())
+            return self._place(path, self._stage(file, data), file, _fs.link)
+
+    def _stage(self, file: str, data: bytes) -> str:
+        return _fs.stage_file(os.path.dirname(file), data, durable=self._durable)
+
+    def _place(
+        self, path: str, staged: str, file: str, put: Callable[[str, str], None]
+    ) -> StorageMetadata:
+        """Put a staged file in place, its version read before, for after it may be another's."""
+        try:
+            written = self._version(path, staged)
+            self._over_empty(file, lambda: put(staged, file))
+        finally:
+            self._clear(staged)
+        if self._durable:
+            _fs.sync_dir(os.path.dirname(file))
+        return written
+
+    def _version(self, path: str, staged: str) -> StorageMetadata:
+        """Return what ``stat`` will say of a staged file or folder."""
+        if not _fs.is_dir(staged):
+            # Else two writes in one tick of the file system's clock might have one version.
+            _fs.set_modified(staged, time.time_ns())
+        return self._look(path, staged)
+
+    def _over_empty(self, file: str, put: Callable[[], None]) -> None:
+        """Put something in place; a folder in which no file is left does not count as one."""
+        try:
+            put()
+        except (IsADirectoryError, FileExistsError):
+            if not self._is_empty(file):
+                raise
+            _fs.remove_tree(file)
+            put()
+
+    def _is_empty(self, file: str) -> bool:
+        return _fs.is_dir(file) and next(_fs.walk_files(file), None) is None
 
     def replace_bytes(self, path: str, data: bytes, *, etag: str) -> StorageMetadata:
         """Put bytes at a key whose present version is ``etag``, under the key's lock."""
@@ -130,38 +185,39 @@ class LocalStorageBackend(StorageBackend):
     ) -> StorageMetadata:
         """Copy a local file or folder to a key."""
         source, target = check_source(src), self._file(dest)
+        files = None
+        if source.is_dir():
+            check_outside(source, target)
+            files = source_files(source)
         with self._errors("write", dest):
             folder = os.path.dirname(target)
             _fs.make_dirs(folder, durable=self._durable)
             staged = _fs.temporary_name(folder)
             try:
-                is_dir = source.is_dir()
-                if is_dir:
-                    size, sha256 = self._copy_folder(source, staged, progress)
+                if files is not None:
+                    sha256 = self._copy_folder(files, staged, progress)
                 else:
-                    size, sha256 = _fs.copy_file(
-                        str(source), staged, durable=self._durable, progress=progress
-                    )
+                    sha256 = self._copy(str(source), staged, progress)
+                written = self._version(dest, staged)
                 self._put_in_place(staged, target)
             finally:
                 self._clear(staged)
             if self._durable:
                 _fs.sync_dir(folder)
-        found = self.stat(dest)
-        kind = "directory" if is_dir else "file"
-        return StorageMetadata(dest, size, found.etag, found.modified, kind, sha256)
+        return replace(written, format=written.format if files else "file", sha256=sha256)
 
-    def _copy_folder(self, source: Path, staged: str, progress: Progress | None) -> tuple[int, str]:
-        _fs.make_dirs(staged)
-        total, hashes = 0, {}
-        for name, file in folder_files(source):
+    def _copy(self, source: str, staged: str, progress: Progress | None) -> str:
+        return _fs.copy_file(source, staged, durable=self._durable, progress=progress)[1]
+
+    def _copy_folder(
+        self, files: list[tuple[str, str]], staged: str, progress: Progress | None
+    ) -> str:
+        hashes = {}
+        for name, file in files:
             target = os.path.join(staged, name)
             _fs.make_dirs(os.path.dirname(target))
-            size, hashes[name] = _fs.copy_file(
-                file, target, durable=self._durable, progress=progress
-            )
-            total += size
-        return total, folder_digest(hashes)
+            hashes[name] = self._copy(file, target, progress)
+        return folder_digest(hashes)
 
     def _put_in_place(self, staged: str, target: str) -> None:
         if not _fs.is_dir(target):
@@ -189,7 +245,7 @@ class LocalStorageBackend(StorageBackend):
         with self._errors("read", src):
             if os.path.isdir(file):
                 _fs.make_dirs(str(dest))
-                for name, inner in folder_files(Path(file)):
+                for name, inner in finished_files(Path(file)):
                     self._copy_out(inner, dest / name, progress)
             else:
                 self._copy_out(file, dest / Path(src).name if dest.is_dir() else dest, progress)
@@ -207,14 +263,16 @@ class LocalStorageBackend(StorageBackend):
     def move(self, src: str, dest: str) -> None:
         """Rename a file or folder to a key where nothing is."""
         source, target = self._file(src), self._file(dest)
-        with self._errors("move", src):
-            if _fs.stat(target) is not None:
+        self.stat(src)
+        with self._errors("move", dest):
+            if self.exists(dest):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), dest)
             _fs.make_dirs(os.path.dirname(target), durable=self._durable)
+        with self._errors("move", src):
             if _fs.is_dir(source):
-                _fs.rename(source, target)
+                self._over_empty(target, lambda: _fs.rename(source, target))
             else:
-                _fs.link(source, target)
+                self._over_empty(target, lambda: _fs.link(source, target))
                 _fs.unlink(source)
             if self._durable:
                 _fs.sync_dir(os.path.dirname(target))
@@ -225,25 +283,49 @@ class LocalStorageBackend(StorageBackend):
         """Return what is stored at a key."""
         file = self._file(path)
         with self._errors("stat", path):
+            return self._look(path, file)
+
+    def _look(self, path: str, file: str) -> StorageMetadata:
+        found = _fs.stat(file)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        modified = from_ns(found.st_mtime_ns)
+        if stat_module.S_ISDIR(found.st_mode):
+            size, etag = self._folder(path, file)
+            return StorageMetadata(path, size, etag, modified, "directory")
+        if found.st_size <= _HASHED_UP_TO:
+            return self._described(path, _fs.read_bytes(file), found.st_mtime_ns)
+        etag = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+        return StorageMetadata(path, found.st_size, etag, modified, _format_of(path))
+
+    def _folder(self, path: str, folder: str) -> tuple[int, str]:
+        """Return the size and version of a folder, from what the file system says of its files."""
+        total, digest = 0, hashlib.blake2b(digest_size=12)
+        name = ""
+        for name in _fs.walk_files(folder):
+            found = os.lstat(name)
+            total += found.st_size
+            version = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+            digest.update(f"{os.path.relpath(name, folder)}\0{version}\n".encode())
+        if not name:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return total, digest.hexdigest()
+
+    def size(self, path: str) -> int:
+        """Return the bytes at a key, without reading any."""
+        file = self._file(path)
+        with self._errors("stat", path):
             found = _fs.stat(file)
             if found is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-            if stat_module.S_ISDIR(found.st_mode):
-                sizes = [os.lstat(inner).st_size for inner in _fs.walk_files(file)]
-                etag = f"{found.st_mtime_ns:x}-{len(sizes):x}-{sum(sizes):x}"
-                modified = from_ns(found.st_mtime_ns)
-                return StorageMetadata(path, sum(sizes), etag, modified, "directory")
-            if found.st_size <= _HASHED_UP_TO:
-                return self._described(path, _fs.read_bytes(file), found.st_mtime_ns)
-            etag = f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
-            modified = from_ns(found.st_mtime_ns)
-            return StorageMetadata(path, found.st_size, etag, modified, _format_of(path))
+            is_dir = stat_module.S_ISDIR(found.st_mode)
+            return self._folder(path, file)[0] if is_dir else found.st_size
 
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder is at a key."""
         file = self._file(path)
         with self._errors("stat", path):
-            return _fs.stat(file) is not None
+            return _fs.stat(file) is not None and not self._is_empty(file)
 
     def list_paths(self, prefix: str = "") -> list[str]:
         """Return the keys of all files below a folder, or the key itself where it is a file."""
@@ -263,13 +345,20 @@ class LocalStorageBackend(StorageBackend):
             found = _fs.stat(file)
             if found is None:
                 return False
-            if stat_module.S_ISDIR(found.st_mode):
-                aside = _fs.temporary_name(os.path.dirname(file))
-                _fs.rename(file, aside)
-                _fs.remove_tree(aside)
-            else:
+            if not stat_module.S_ISDIR(found.st_mode):
                 _fs.unlink(file)
-            return True
+                return True
+            there = not self._is_empty(file)
+            aside = _fs.temporary_name(os.path.dirname(file))
+            _fs.rename(file, aside)
+            _fs.remove_tree(aside)
+            return there
+
+    def remove_temporaries(self, prefix: str = "", *, older_than: float = A_DAY) -> int:
+        """Remove what writers that died left unfinished; return how many files and folders."""
+        folder = self._file(prefix) if prefix else str(self.root)
+        with self._errors("delete", prefix):
+            return remove_temporaries(folder, older_than)
 
     # Inside
 
@@ -304,9 +393,6 @@ class LocalStorageBackend(StorageBackend):
                 context={"path": key},
             )
 
-    def _written(self, path: str, data: bytes) -> StorageMetadata:
-        return self._described(path, data, now_ns())
-
     def _described(self, path: str, data: bytes, modified_ns: int) -> StorageMetadata:
         etag = hashlib.blake2b(data, digest_size=12).hexdigest()
         return StorageMetadata(path, len(data), etag, from_ns(modified_ns), _format_of(path))
@@ -317,17 +403,39 @@ class LocalStorageBackend(StorageBackend):
             yield
         except MLOpsError:  # ours already; some are OSErrors too
             raise
-        except FileExistsError as error:
-            raise StorageExistsError(
-                f"Cannot {verb} {path!r}: something is there already.", context={"path": path}
-            ) from error
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            kind = "a folder is there" if isinstance(error, IsADirectoryError) else "nothing there"
-            raise StorageNotFoundError(
-                f"Cannot {verb} {path!r} in {self.root}: {kind}.", context={"path": path}
-            ) from error
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise self._obstacle(verb, path, error) from error
+        except FileNotFoundError as error:
+            raise self._absent(verb, path, "nothing there") from error
         except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                raise self._obstacle(verb, path, error) from error
             raise self._failure(verb, path, error) from error
+
+    def _obstacle(self, verb: str, path: str, error: OSError) -> StorageError:
+        """Return the error of a call that met a folder, or a file, where it needs the other."""
+        above = self._file_above(path)
+        if verb not in _WRITING:
+            is_dir = isinstance(error, IsADirectoryError)
+            return self._absent(verb, path, "a folder is there" if is_dir else "nothing there")
+        if above:
+            return in_the_way(verb, path, above)
+        if isinstance(error, IsADirectoryError):
+            return in_the_way(verb, path)
+        return StorageExistsError(
+            f"Cannot {verb} {path!r}: something is there already.", context={"path": path}
+        )
+
+    def _file_above(self, path: str) -> str:
+        """Return the key of a file that stands where a folder of a key should be, or ""."""
+        parts = path.split("/")
+        keys = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        return next((key for key in keys if os.path.isfile(self._prefix + key)), "")
+
+    def _absent(self, verb: str, path: str, why: str) -> StorageNotFoundError:
+        return StorageNotFoundError(
+            f"Cannot {verb} {path!r} in {self.root}: {why}.", context={"path": path}
+        )
 
     def _failure(self, verb: str, path: str, error: OSError) -> StorageError:
         context = {"path": path, "root": str(self.root), "errno": error.errno}
@@ -351,35 +459,3 @@ def _format_of(path: str) -> str:
     if path.endswith(".json"):
         return "json"
     return "parquet" if path.endswith(".parquet") else "file"
-
-
-def folder_digest(hashes: Mapping[str, str]) -> str:
-    """Return the hash of a folder from those of its files, by their relative names."""
-    digest = hashlib.sha256()
-    for name in sorted(hashes):
-        digest.update(f"{name.replace(os.sep, '/')}\0{hashes[name]}\n".encode())
-    return digest.hexdigest()
-
-
-def folder_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the relative name and the real path of every file below a folder.
-
-    Raises:
-        PathNotAllowedError: A link leads out of the folder, or something is not a regular file.
-    """
-    real = os.path.realpath(folder)
-    for file in _fs.walk_files(str(folder)):
-        name = os.path.relpath(file, folder)
-        target = os.path.realpath(file)
-        if target != file and not target.startswith(real + os.sep):
-            raise PathNotAllowedError(
-                f"{name!r} in the folder {str(folder)!r} is a link that leads out of it.",
-                context={"path": name},
-                suggestions=["Replace the link by the file, or leave it out."],
-            )
-        if not os.path.isfile(target):
-            what = "a link to a folder" if os.path.isdir(target) else "not a regular file"
-            raise PathNotAllowedError(
-                f"{name!r} in the folder {str(folder)!r} is {what}.", context={"path": name}
-            )
-        yield name, target

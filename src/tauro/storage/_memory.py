@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import os
+import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,12 +21,11 @@ from tauro._internal._paths import check_key, check_source
 from tauro.errors import (
     LockTimeoutError,
     StorageConflictError,
-    StorageError,
     StorageExistsError,
     StorageNotFoundError,
 )
-from tauro.storage._local import folder_digest, folder_files
-from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.storage._folders import folder_digest, source_files
+from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata, in_the_way
 from tauro.types import StrPath
 
 
@@ -34,6 +37,7 @@ class MemoryStorageBackend(StorageBackend):
         self._guard = threading.RLock()
         self._locks: dict[str, threading.Lock] = {}
         self._name = new_id()
+        self._spool: Path | None = None
 
     def __repr__(self) -> str:
         return f"MemoryStorageBackend({len(self._entries)} keys)"
@@ -57,6 +61,17 @@ class MemoryStorageBackend(StorageBackend):
         finally:
             held.release()
 
+    def spool(self) -> Path:
+        """Return a folder of this process that goes when the object does."""
+        with self._guard:
+            if self._spool is None:
+                self._spool = Path(tempfile.mkdtemp(prefix="tauro-"))
+                gone = weakref.finalize(self, _remove, str(self._spool), os.getpid())
+                # At the interpreter's end those who use it are closed first; see _remove_all.
+                gone.atexit = False
+                _spools[:] = [each for each in _spools if each.alive] + [gone]
+            return self._spool
+
     # Bytes
 
     def read_bytes(self, path: str) -> bytes:
@@ -72,7 +87,7 @@ class MemoryStorageBackend(StorageBackend):
         """Put bytes at a key, replacing what is there."""
         key = check_key(path)
         with self._guard:
-            self._refuse_folder(key)
+            self._refuse_obstacle("write", key)
             self._entries[key] = (bytes(data), now())
             return self.stat(key)
 
@@ -107,7 +122,7 @@ class MemoryStorageBackend(StorageBackend):
         if is_dir:
             inner = {
                 name.replace(os.sep, "/"): _fs.read_bytes(file)
-                for name, file in folder_files(source)
+                for name, file in source_files(source)
             }
             sha256 = folder_digest({name: _sha256(data) for name, data in inner.items()})
             files = {f"{key}/{name}": data for name, data in inner.items()}
@@ -115,6 +130,7 @@ class MemoryStorageBackend(StorageBackend):
             files = {key: _fs.read_bytes(str(source))}
             sha256 = _sha256(files[key])
         with self._guard:
+            self._refuse_file_above("write", key)
             self.delete(key)
             written = now()
             for name, data in files.items():
@@ -153,6 +169,7 @@ class MemoryStorageBackend(StorageBackend):
                 raise self._absent("move", source)
             if self.exists(target):
                 raise self._present("move", target)
+            self._refuse_file_above("move", target)
             for name in found:
                 self._entries[target + name[len(source) :]] = self._entries.pop(name)
 
@@ -204,9 +221,19 @@ class MemoryStorageBackend(StorageBackend):
         start = key + "/"
         return {name: data for name, (data, _) in self._entries.items() if name.startswith(start)}
 
-    def _refuse_folder(self, key: str) -> None:
-        if key not in self._entries and self._below(key):
-            raise StorageError(f"Cannot write {key!r}: a folder is there.", context={"path": key})
+    def _refuse_obstacle(self, verb: str, key: str) -> None:
+        if key in self._entries:
+            return
+        self._refuse_file_above(verb, key)
+        if self._below(key):
+            raise in_the_way(verb, key)
+
+    def _refuse_file_above(self, verb: str, key: str) -> None:
+        above = key.rpartition("/")[0]
+        while above:
+            if above in self._entries:
+                raise in_the_way(verb, key, above)
+            above = above.rpartition("/")[0]
 
     def _absent(self, verb: str, key: str) -> StorageNotFoundError:
         return StorageNotFoundError(
@@ -228,3 +255,24 @@ def _etag(*parts: bytes) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+_spools: list[weakref.finalize[..., MemoryStorageBackend]] = []
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() != owner:  # a forked child, whose parent still uses it
+        return
+    with contextlib.suppress(OSError):
+        _fs.remove_tree(folder)
+
+
+@atexit.register
+def _remove_all() -> None:
+    """Remove the spools that are left; what is registered later, such as trackers, ends before."""
+    for gone in _spools:
+        # Called by itself it would do nothing any more: weakref has shut down by now.
+        left = gone.detach()
+        if left is not None:
+            _, remove, arguments, _ = left
+            remove(*arguments)

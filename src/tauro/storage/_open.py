@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from tauro._internal._close import did_you_mean
 from tauro._internal._optional import load
@@ -40,7 +40,8 @@ def open_storage(
         read_only: Refuse every write.
 
     Raises:
-        StorageError: The scheme is not known, or the root is not a folder.
+        StorageError: The location is empty or names a host, its scheme is not known, or the root is
+            not a folder.
         ValidationError: The tenant's name is not acceptable.
     """
     backend = _backend(location if location is not None else default_location())
@@ -72,6 +73,11 @@ def check_tenant(tenant_id: str) -> str:
 def _backend(location: StrPath) -> StorageBackend:
     if isinstance(location, Path):
         return LocalStorageBackend(location)
+    if not location.strip():
+        raise StorageError(
+            "The store's location is empty; expected a folder or a URL.",
+            suggestions=[f"Leave it out for the default store, {DEFAULT_STORE}."],
+        )
     scheme = _SCHEME.match(location)
     if scheme is None:
         return LocalStorageBackend(location)
@@ -85,7 +91,35 @@ def _backend(location: StrPath) -> StorageBackend:
         )
     target, extra = _BACKENDS[name]
     backend: Callable[..., StorageBackend] = load(target, extra=extra)
-    return backend(unquote(urlsplit(location).path)) if name == "file" else backend()
+    return backend(_folder_of(location)) if name == "file" else backend()
+
+
+def _folder_of(location: str) -> str:
+    """Return the folder of a ``file:`` URL; ``?`` and ``#`` are parts of names, not of the URL.
+
+    Raises:
+        StorageError: It names a host, or no folder.
+    """
+    rest = location.partition(":")[2]
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        if host.lower() not in ("", "localhost"):
+            raise StorageError(
+                f"The store {location!r} names the host {host!r}, not a folder of this one.",
+                context={"location": location},
+                suggestions=[
+                    f"Write {host + slash + path!r} for a folder below the working directory.",
+                    f"Write {'file:///' + host + slash + path!r} for an absolute path.",
+                ],
+            )
+        rest = slash + path
+    if not rest:
+        raise StorageError(
+            f"The store {location!r} names no folder.",
+            context={"location": location},
+            suggestions=["Write file:///absolute/path, or a plain path."],
+        )
+    return unquote(rest)
 
 
 _guard = threading.Lock()

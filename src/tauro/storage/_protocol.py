@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, runtime_checkable
 
 from tauro._internal._close import did_you_mean
 from tauro.errors import (
+    PathNotAllowedError,
     StorageConflictError,
     StorageExistsError,
     StorageNotFoundError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tauro.types import Durability, StrPath
 
 WriteMode = Literal["overwrite", "append", "error"]
+A_DAY: Final = 86_400.0
 Progress = Callable[[int], None]
 """Called with the number of bytes done since the last call."""
 
@@ -192,6 +194,8 @@ class StorageBackend(ABC):
 
         Raises:
             FileNotFoundError: ``src`` does not exist.
+            PathNotAllowedError: ``src`` is neither a file nor a folder, or contains this place.
+            ValidationError: ``src`` is a folder without a file.
         """
 
     @abstractmethod
@@ -218,6 +222,10 @@ class StorageBackend(ABC):
     def stat(self, path: str) -> StorageMetadata:
         """Return what is stored at a key, without its content."""
 
+    def size(self, path: str) -> int:
+        """Return the bytes at a key, of a folder those of its files, as cheaply as can be."""
+        return self.stat(path).size
+
     @abstractmethod
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder is at a key."""
@@ -229,6 +237,18 @@ class StorageBackend(ABC):
     @abstractmethod
     def delete(self, path: str) -> bool:
         """Remove the file or folder at a key; tell whether something was there."""
+
+    def remove_temporaries(self, prefix: str = "", *, older_than: float = A_DAY) -> int:
+        """Remove what writers that died left unfinished below a folder; return how many.
+
+        Places where an unfinished write leaves nothing have none.
+
+        Args:
+            prefix: The folder, by default all.
+            older_than: Seconds for which nothing of it was changed.
+        """
+        del prefix, older_than
+        return 0
 
     # Identity
 
@@ -243,6 +263,14 @@ class StorageBackend(ABC):
         Places whose acknowledged writes always survive the loss of power return themselves.
         """
         del durability
+        return self
+
+    def uncached(self) -> StorageBackend:
+        """Return the same place with reads that no cache answers.
+
+        Whoever reads, changes and writes back under a lock needs it. Writes through it still make
+        the caches that it goes past forget.
+        """
         return self
 
     @property
@@ -273,3 +301,25 @@ class SupportsLocks(Protocol):
         Raises:
             LockTimeoutError: The lock was not free in time; the body was not entered.
         """
+
+
+@runtime_checkable
+class SupportsSpool(Protocol):
+    """An ability of places that are not folders: one of this host that belongs to the place.
+
+    What must be a local file (segments being written, journals) goes there; all who use the same
+    object, also by wrappers, share it. It goes when the object does.
+    """
+
+    def spool(self) -> Path:
+        """Return the folder, which is there."""
+
+
+def in_the_way(verb: str, path: str, file: str = "") -> PathNotAllowedError:
+    """Return the error of a write over a folder, or of one below ``file``, which is no folder."""
+    what = f"{file!r} is a file, and nothing can be below it" if file else "a folder is there"
+    return PathNotAllowedError(
+        f"Cannot {verb} {path!r}: {what}.",
+        context={"path": path, "in_the_way": file or path},
+        suggestions=["Choose another name, or delete what is in the way first."],
+    )

@@ -12,9 +12,9 @@ from tauro.errors import (
     StorageNotFoundError,
 )
 from tauro.resilience import RetryConfig, with_retry
-from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.storage._protocol import A_DAY, Progress, StorageBackend, StorageMetadata
 from tauro.storage._wrappers import StorageWrapper
-from tauro.types import Durability, StrPath
+from tauro.types import StrPath
 
 T = TypeVar("T")
 
@@ -44,9 +44,8 @@ class RetryingStorage(StorageWrapper):
         super().__init__(storage)
         self._retry = retry
 
-    def with_durability(self, durability: Durability) -> StorageBackend:
-        """Return this wrapper around the same place with another durability."""
-        return RetryingStorage(self.storage.with_durability(durability), self._retry)
+    def _rewrap(self, storage: StorageBackend) -> StorageBackend:
+        return RetryingStorage(storage, self._retry)
 
     def _call(self, work: Callable[[], T]) -> T:
         return with_retry(self._retry)(work)()
@@ -126,6 +125,10 @@ class RetryingStorage(StorageWrapper):
         """Return what is stored at a key."""
         return self._call(lambda: self.storage.stat(path))
 
+    def size(self, path: str) -> int:
+        """Return the bytes at a key."""
+        return self._call(lambda: self.storage.size(path))
+
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder is at a key."""
         return self._call(lambda: self.storage.exists(path))
@@ -138,3 +141,7 @@ class RetryingStorage(StorageWrapper):
         """Remove the file or folder at a key."""
         there = self.exists(path)
         return self._call(lambda: self.storage.delete(path)) or there
+
+    def remove_temporaries(self, prefix: str = "", *, older_than: float = A_DAY) -> int:
+        """Remove what writers that died left unfinished below a folder; return how many."""
+        return self._call(lambda: self.storage.remove_temporaries(prefix, older_than=older_than))

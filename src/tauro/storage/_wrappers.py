@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from tauro._internal import _fs
 from tauro._internal._paths import check_key
 from tauro.errors import ReadOnlyStoreError
-from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata
+from tauro.storage._protocol import A_DAY, Progress, StorageBackend, StorageMetadata
 from tauro.types import Durability, StrPath
 
-_ABILITIES = frozenset({"local_path", "lock"})
+_ABILITIES = frozenset({"local_path", "lock", "spool"})
 
 
 class StorageWrapper(StorageBackend):
     """A backend that hands everything to another; subclasses change what they are about.
 
-    An ability (``local_path``, ``lock``) is there when what is wrapped has it.
+    An ability (``local_path``, ``lock``, ``spool``) is there when what is wrapped has it.
     """
 
     def __init__(self, storage: StorageBackend) -> None:
@@ -36,6 +39,11 @@ class StorageWrapper(StorageBackend):
     def with_durability(self, durability: Durability) -> StorageBackend:
         """Return this wrapper around the same place with another durability."""
         inner = self.storage.with_durability(durability)
+        return self if inner is self.storage else self._rewrap(inner)
+
+    def uncached(self) -> StorageBackend:
+        """Return this wrapper around the same place with reads that no cache answers."""
+        inner = self.storage.uncached()
         return self if inner is self.storage else self._rewrap(inner)
 
     @property
@@ -84,6 +92,10 @@ class StorageWrapper(StorageBackend):
         """Return what is stored at a key."""
         return self.storage.stat(path)
 
+    def size(self, path: str) -> int:
+        """Return the bytes at a key."""
+        return self.storage.size(path)
+
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder is at a key."""
         return self.storage.exists(path)
@@ -95,6 +107,10 @@ class StorageWrapper(StorageBackend):
     def delete(self, path: str) -> bool:
         """Remove the file or folder at a key."""
         return self.storage.delete(path)
+
+    def remove_temporaries(self, prefix: str = "", *, older_than: float = A_DAY) -> int:
+        """Remove what writers that died left unfinished below a folder; return how many."""
+        return self.storage.remove_temporaries(prefix, older_than=older_than)
 
 
 class PrefixedStorage(StorageWrapper):
@@ -117,7 +133,14 @@ class PrefixedStorage(StorageWrapper):
         ability = super().__getattr__(name)
         if name == "local_path":
             return lambda path="": ability(self._start + check_key(path) if path else self.prefix)
+        if name == "spool":
+            return lambda: self._spool(ability())
         return lambda name, *, timeout=10.0: ability(self._start + name, timeout=timeout)
+
+    def _spool(self, whole: Path) -> Path:
+        folder = whole / self.prefix
+        _fs.make_dirs(str(folder))
+        return folder
 
     def _key(self, path: str) -> str:
         return self._start + check_key(path)
@@ -128,7 +151,7 @@ class PrefixedStorage(StorageWrapper):
     @property
     def uri(self) -> str:
         """Where the folder is."""
-        return f"{self.storage.uri}/{self.prefix}"
+        return f"{self.storage.uri}/{quote(self.prefix)}"
 
     def read_bytes(self, path: str) -> bytes:
         """Return the bytes at a key."""
@@ -166,6 +189,10 @@ class PrefixedStorage(StorageWrapper):
         """Return what is stored at a key."""
         return self._own(self.storage.stat(self._key(path)))
 
+    def size(self, path: str) -> int:
+        """Return the bytes at a key."""
+        return self.storage.size(self._key(path))
+
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder is at a key."""
         return self.storage.exists(self._key(path))
@@ -179,6 +206,11 @@ class PrefixedStorage(StorageWrapper):
     def delete(self, path: str) -> bool:
         """Remove the file or folder at a key."""
         return self.storage.delete(self._key(path))
+
+    def remove_temporaries(self, prefix: str = "", *, older_than: float = A_DAY) -> int:
+        """Remove what writers that died left unfinished below a folder; return how many."""
+        key = self._key(prefix) if prefix else self.prefix
+        return self.storage.remove_temporaries(key, older_than=older_than)
 
 
 class ReadOnlyStorage(StorageWrapper):
@@ -220,3 +252,7 @@ class ReadOnlyStorage(StorageWrapper):
     def delete(self, path: str) -> bool:
         """Refuse."""
         raise self._refuse(path)
+
+    def remove_temporaries(self, prefix: str = "", *, older_than: float = A_DAY) -> int:
+        """Refuse."""
+        raise self._refuse(prefix or "_tauro")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,10 @@ from tauro.errors import (
 )
 from tauro.storage import StorageBackend
 
-BAD_KEYS = ("", "/", "/etc/passwd", "..", "a/../b", "a/./b", "a//b", "a/", "./a", "a\\b", "a\0b")
+BAD_KEYS = (
+    *("", "/", "/etc/passwd", "..", "a/../b", "a/./b", "a//b", "a/", "./a", "a\\b", "a\0b"),
+    *(".tmp-x", "a/.tmp-x", ".tmp-x/a"),
+)
 
 
 def _race(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -165,6 +169,22 @@ class StorageBackendSuite:
         assert backend.read_bytes("key") == b"2"
         assert backend.stat("key").etag == second.etag
 
+    @pytest.mark.parametrize("size", [0, 10, (1 << 20) + 1])
+    def test_versions_are_the_same_however_learned(
+        self, backend: StorageBackend, size: int
+    ) -> None:
+        """What a write returned replaces, whatever the size; of quick writes each has its own."""
+        written = backend.create_bytes("key", b"0" * size)
+        assert backend.stat("key").etag == written.etag
+        for byte in b"123":
+            before = written
+            written = backend.replace_bytes("key", bytes([byte]) * size, etag=before.etag)
+            assert backend.stat("key").etag == written.etag
+            if size:
+                with pytest.raises(StorageConflictError):
+                    backend.replace_bytes("key", b"", etag=before.etag)
+        assert backend.read_bytes("key") == b"3" * size
+
     def test_racing_counters_lose_no_step(self, backend: StorageBackend) -> None:
         """Read, add one, replace, and again on conflict: every addition counts."""
         backend.write_bytes("counter", b"0")
@@ -264,6 +284,19 @@ class StorageBackendSuite:
             backend.write_dataframe(one, "f.parquet", mode="overwirte")  # type: ignore[arg-type]
         assert backend.read_dataframe("f.parquet")["a"].tolist() == [1, 2]
 
+    def test_append_keeps_an_index_with_a_meaning(self, backend: StorageBackend) -> None:
+        """A named index, or one of labels, is kept; row numbers are made anew."""
+        for name, labels in (("day", [3, 4]), (None, ["x", "y"])):
+            rows = [pd.DataFrame({"a": [n]}, index=pd.Index([n], name=name)) for n in labels]
+            for each in rows:
+                backend.write_dataframe(each, f"{name}.parquet", mode="append")
+            pd.testing.assert_frame_equal(
+                backend.read_dataframe(f"{name}.parquet"), pd.concat(rows)
+            )
+        for _ in range(2):
+            backend.write_dataframe(pd.DataFrame({"a": [1]}), "n.parquet", mode="append")
+        assert backend.read_dataframe("n.parquet").index.tolist() == [0, 1]
+
     def test_racing_appends_keep_every_row(self, backend: StorageBackend) -> None:
         """Several appenders at once lose no row."""
 
@@ -339,7 +372,110 @@ class StorageBackendSuite:
         assert not backend.exists("a/x")
         assert backend.list_paths() == []
 
+    def test_sources_that_are_no_files_are_refused(
+        self, backend: StorageBackend, folder: Path, tmp_path: Path
+    ) -> None:
+        """A pipe would never end; a name of unfinished writes would never be listed."""
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(PathNotAllowedError, match="neither a file nor a folder"):
+            backend.write_artifact(tmp_path / "pipe", "a/x")
+        (folder / ".tmp-cache").write_text("x")
+        with pytest.raises(PathNotAllowedError, match=r"\.tmp-cache"):
+            backend.write_artifact(folder, "a/x")
+        assert backend.list_paths() == []
+
+    def test_a_folder_without_a_file_is_refused(
+        self, backend: StorageBackend, folder: Path, tmp_path: Path
+    ) -> None:
+        """Folders are not kept for themselves; what was there stays."""
+        (tmp_path / "empty" / "deep").mkdir(parents=True)
+        backend.write_artifact(folder, "a")
+        with pytest.raises(ValidationError, match="no file"):
+            backend.write_artifact(tmp_path / "empty", "a")
+        assert backend.list_paths("a") == ["a/model.bin", "a/sub dir/ü.txt"]
+
     # Keys
+
+    def test_nothing_is_below_a_file_and_no_file_where_a_folder_is(
+        self, backend: StorageBackend, folder: Path
+    ) -> None:
+        """A write that would need a key to be both says what is in the way and changes nothing."""
+        backend.write_bytes("k", b"file")
+        backend.write_bytes("f/z", b"in a folder")
+        backend.write_bytes("m", b"to move")
+        below: list[Callable[[], Any]] = [
+            lambda: backend.write_bytes("k/z", b""),
+            lambda: backend.write_bytes("k/y/z", b"x" * ((1 << 20) + 1)),
+            lambda: backend.create_bytes("k/z", b""),
+            lambda: backend.write_artifact(folder, "k/z"),
+            lambda: backend.write_artifact(folder, "k/y/z"),
+            lambda: backend.move("m", "k/z"),
+            lambda: backend.write_dataframe(pd.DataFrame({"a": [1]}), "k/z", mode="append"),
+        ]
+        for write in below:
+            with pytest.raises(PathNotAllowedError, match="k' is a file"):
+                write()
+        with pytest.raises(PathNotAllowedError, match="a folder is there"):
+            backend.write_bytes("f", b"")
+        with pytest.raises(StorageExistsError):
+            backend.create_bytes("f", b"")
+        assert backend.list_paths() == ["f/z", "k", "m"]
+        assert not backend.exists("k/z")
+
+    def test_a_folder_is_there_as_long_as_a_file_is_in_it(self, backend: StorageBackend) -> None:
+        """Once its last file is deleted its name is free, for a file too."""
+        for write in (
+            lambda: backend.write_bytes("a/b", b"1"),
+            lambda: backend.create_bytes("a/b", b"1"),
+            lambda: backend.move("other", "a/b"),
+        ):
+            backend.write_bytes("other", b"1")
+            backend.write_bytes("a/b/c", b"0")
+            assert backend.delete("a/b/c") is True
+            assert not backend.exists("a/b")
+            assert not backend.exists("a")
+            assert backend.delete("a/b") is False
+            with pytest.raises(StorageNotFoundError):
+                backend.stat("a")
+            write()
+            assert backend.read_bytes("a/b") == b"1"
+            backend.delete("a")
+            backend.delete("other")
+
+    def test_sizes(self, backend: StorageBackend) -> None:
+        """Of a file and of a folder, those that ``stat`` says; of nothing, none."""
+        backend.write_bytes("a/x", b"12")
+        backend.write_bytes("a/y/z", b"3" * 2_000_000)
+        for key in ("a/x", "a/y/z", "a"):
+            assert backend.size(key) == backend.stat(key).size
+        assert backend.size("a") == 2_000_002
+        with pytest.raises(StorageNotFoundError):
+            backend.size("b")
+
+    def test_a_folders_version_is_that_of_its_files(self, backend: StorageBackend) -> None:
+        """It differs when a file at any depth was changed, also for one of the same size."""
+        backend.write_bytes("a/b/c", b"1")
+        before = backend.stat("a").etag
+        assert backend.stat("a").etag == before
+        backend.write_bytes("a/b/c", b"2")
+        assert backend.stat("a").etag != before
+
+    def test_uncached_is_the_same_place(self, backend: StorageBackend) -> None:
+        """What is written by one is read by the other, both ways."""
+        past = backend.uncached()
+        assert past.uri == backend.uri
+        for turn in range(3):
+            past.write_bytes("key", b"%d" % turn)
+            assert backend.read_bytes("key") == b"%d" % turn
+            backend.write_bytes("key", b"-%d" % turn)
+            assert past.read_bytes("key") == b"-%d" % turn
+
+    def test_temporaries_are_no_content(self, backend: StorageBackend) -> None:
+        """Removing what was left unfinished leaves all that was written."""
+        backend.write_bytes("a/b", b"1")
+        backend.remove_temporaries(older_than=0.0)
+        backend.remove_temporaries("a", older_than=0.0)
+        assert backend.read_bytes("a/b") == b"1"
 
     def test_listing(self, backend: StorageBackend) -> None:
         """All files below a folder, sorted; a prefix is a folder, not a beginning of a name."""
