@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tauro._internal import _active
+
 # Children that tests start must find the environment's own temporary and cache folders, never the
 # user's store.
 STORE_VARIABLES = ("TAURO_MLOPS_PATH", "TAURO_MLOPS_BACKEND", "TAURO_ENV", "TAURO_CACHE_DIR")
@@ -32,6 +34,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def torture_seed(request: pytest.FixtureRequest) -> int:
     """The seed of a long loop; a failure prints it."""
     return int(request.config.getoption("--torture-seed"))
+
+
+@pytest.fixture(autouse=True)
+def _no_run_of_another_test() -> None:
+    """Let no run that a test left open be the active one of the next."""
+    _active.forget_runs()
 
 
 @pytest.fixture(autouse=True)

@@ -69,6 +69,7 @@ class TrackerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let go of the folder."""
         for tracker in (*self.left, self.tracker):
+            tracker._open_runs.clear()  # their process ends here, as after a crash
             tracker.close()
         shutil.rmtree(self.folder)
 

@@ -95,7 +95,7 @@ class Registration:
                 suggestions=["artifact_path= copies files as they are; model= saves an object."],
             )
         if data["experiment_run_id"] is None:
-            data["experiment_run_id"] = active_run_id.get()
+            data["experiment_run_id"] = active_run_id()
 
     def run(self, data: dict[str, Any]) -> tuple[ModelLedger, ModelMetadata, bool]:
         """Register with the data as hooks left it; tell also whether the version is new."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import atexit
 import functools
+import logging
+import sys
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from tauro._internal._active import active_run_id, run_scope
+from tauro._internal._active import active_run_ids, run_scope
 from tauro._internal._close import did_you_mean
 from tauro._internal._fork import tell_after_fork
 from tauro.errors import MLOpsError, RunNotFoundError, StorageError, TrackingValidationError
@@ -43,8 +46,11 @@ if TYPE_CHECKING:
 
 RunLike: TypeAlias = "Run | str"
 ExperimentLike: TypeAlias = "Experiment | str"
+_log = logging.getLogger(__name__)
+
 Append: TypeAlias = Callable[..., None]
 
+_MARK_SECONDS = 1.0
 DEFAULT_BUFFER_SIZE = 100_000
 
 
@@ -65,6 +71,8 @@ class TrackerCore:
         capture_environment: bool = True,
     ) -> None:
         self.storage = _open(storage, tracking_uri, tenant_id)
+        if check_durability(durability) == "disk":
+            self.storage = self.storage.with_durability("disk")
         self.observers = observers or get_observers()
         self.default_experiment_name = default_experiment_name
         self._durability: Durability = durability
@@ -79,6 +87,9 @@ class TrackerCore:
         self._current_experiment: str | None = None
         self._known_experiments: set[str] = set()
         self._named_experiments: dict[str, str] = {}
+        self._look_again: dict[str, float] = {}
+        self._look_for_mark = 0.0
+        self._seen_error = getattr(sys, "last_value", None)
         read_format(self.storage)  # a foreign folder or a newer format is refused here
         self._documents = Documents(self.storage, _Recorder(self))
         self._experiments = Experiments(self._documents, self.observers)
@@ -124,12 +135,37 @@ class TrackerCore:
         return RunCatalogue(self._root, documents=StoredDocuments(self.storage))
 
     def _opened_for_writing(self) -> None:
-        """Make the store's mark and give the first sign of life."""
-        if self._heartbeat.started:
+        """Make the store's mark and give the first sign of life.
+
+        A store whose folder was removed under a living tracker begins anew; what was in it is gone.
+        """
+        self._notice_removal()
+        if not self._heartbeat.started:
+            with self._guard:
+                ensure_format(self.storage)
+                self._heartbeat.start()
+
+    def _notice_removal(self) -> None:
+        """Look now and then whether the store is still there; where it is not, forget it."""
+        if time.monotonic() < self._look_for_mark:
             return
         with self._guard:
-            ensure_format(self.storage)
-            self._heartbeat.start()
+            self._look_for_mark = time.monotonic() + _MARK_SECONDS
+            if self._heartbeat.started and read_format(self.storage) is None:
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        _log.warning("The store %s was removed; a new one is begun.", self.storage.uri)
+        self._heartbeat.stop()
+        self._current_experiment = None
+        self._known_experiments.clear()
+        self._named_experiments.clear()
+        self._appenders = {}
+        for opened in ("_log", "_catalogue"):
+            self.__dict__.pop(opened, None)
+
+    def _forget_appender(self, run_id: str) -> None:
+        self._appenders = {key: each for key, each in self._appenders.items() if str(key) != run_id}
 
     # Which run
 
@@ -149,8 +185,10 @@ class TrackerCore:
 
     def active_run(self) -> Run | None:
         """Return the run that verbs without one write to, None where there is none."""
-        run = self._open_runs.get(active_run_id.get() or "")
-        return run if run is not None else self._implicit.get(run_scope.get())
+        for run_id in active_run_ids():
+            if run_id in self._open_runs:
+                return self._open_runs[run_id]
+        return self._implicit.get(run_scope.get())
 
     def _read_record(self, run_id: str) -> RunRecord:
         """Return the record of a run, as its document has it now."""
@@ -188,12 +226,29 @@ class TrackerCore:
             sampler.stop()
         self._samplers = {}
         self._appenders = {}
+        self._known_experiments.clear()
+        self._named_experiments.clear()
         for opened in ("_log", "_catalogue"):
             part = self.__dict__.pop(opened, None)
             if part is not None:
                 with index_errors(self._root):
                     part.close()
-        self._heartbeat.stop()
+        if not self._open_runs:  # those that are open still need a sign of life
+            self._heartbeat.stop()
+
+
+def check_durability(durability: Durability) -> Durability:
+    """Return what an acknowledged write is to survive.
+
+    Raises:
+        TrackingValidationError: It is neither ``process`` nor ``disk``.
+    """
+    if durability not in ("process", "disk"):
+        raise TrackingValidationError(
+            f"durability is {durability!r}; expected 'process' or 'disk'.",
+            suggestions=did_you_mean(str(durability), ("process", "disk")),
+        )
+    return durability
 
 
 @contextmanager
@@ -269,4 +324,7 @@ def _closed_at_exit(tracker: TrackerCore) -> None:
 @atexit.register
 def _close_all() -> None:
     for tracker in list(_trackers):
-        tracker.end_at_exit()
+        try:
+            tracker.end_at_exit()
+        except (MLOpsError, OSError) as error:
+            _log.warning("A tracker could not be closed with the interpreter: %s", error)

@@ -20,6 +20,7 @@ from tauro.errors import (
     RunNotFoundError,
     StorageExistsError,
     StorageNotFoundError,
+    TrackingValidationError,
 )
 from tauro.storage import StorageBackend, SupportsLocks
 from tauro.tracking._models import (
@@ -31,6 +32,8 @@ from tauro.tracking._models import (
 )
 
 ROOT = "experiment_tracking"
+_EXPERIMENTS = "experiments"
+"""One lock for all of them: a rename changes an experiment and two names at once."""
 
 
 def experiment_key(experiment_id: str) -> str:
@@ -113,7 +116,7 @@ class Documents:
 
     def create_run(self, record: RunRecord) -> None:
         """Write a new run's document."""
-        data = encode(record)
+        data = _checked(record)
         with self._recorder.record(record, data):
             self.storage.create_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
 
@@ -143,7 +146,7 @@ class Documents:
             record = self.read_run(experiment_id, run_id)
             change(record)
             record.rev += 1
-            data = encode(record)
+            data = _checked(record)
             with self._recorder.record(record, data):
                 self.storage.write_bytes(run_key(experiment_id, run_id), _readable(data))
         return record
@@ -156,8 +159,8 @@ class Documents:
         The claim holds the whole record, so that a crash before the document is written loses
         nothing: whoever finds the claim writes the document.
         """
-        claim, data = name_key(record.name), encode(record)
-        with self._lock("experiment-names"):
+        claim, data = name_key(record.name), _checked(record)
+        with self._lock(_EXPERIMENTS):
             try:
                 self.storage.create_bytes(claim, _readable(data))
             except StorageExistsError:
@@ -170,11 +173,17 @@ class Documents:
 
     def find_experiment(self, name: str) -> ExperimentRecord | None:
         """Return the experiment of a name, deleted ones included, or None."""
-        claim = name_key(name)
-        if not self.storage.exists(claim):
+        try:
+            claimed = decode_experiment(self.storage.read_bytes(name_key(name)))
+            record = self.read_experiment(claimed.experiment_id)
+        except StorageNotFoundError:
             return None
-        with self._lock("experiment-names"):
-            return self._owner_of(claim, name)
+        except msgspec.DecodeError as error:
+            raise _damaged(name_key(name), "name", error) from error
+        except ExperimentNotFoundError:
+            with self._lock(_EXPERIMENTS):
+                return self._owner_of(name_key(name), name)
+        return record if record.name == name else None
 
     def _owner_of(self, claim: str, name: str) -> ExperimentRecord | None:
         """Return whose name a claim is, rolling an unfinished creation forward.
@@ -216,11 +225,16 @@ class Documents:
         self, experiment_id: str, change: Callable[[ExperimentRecord], None]
     ) -> ExperimentRecord:
         """Change an experiment's document under its lock and return it as it is now."""
-        with self._lock(f"experiment/{experiment_id}"):
-            record = self.read_experiment(experiment_id)
-            change(record)
-            record.rev += 1
-            self._put_experiment(record, encode(record))
+        with self._lock(_EXPERIMENTS):
+            return self._update_experiment(experiment_id, change)
+
+    def _update_experiment(
+        self, experiment_id: str, change: Callable[[ExperimentRecord], None]
+    ) -> ExperimentRecord:
+        record = self.read_experiment(experiment_id)
+        change(record)
+        record.rev += 1
+        self._put_experiment(record, _checked(record))
         return record
 
     def rename_experiment(self, experiment_id: str, name: str) -> ExperimentRecord:
@@ -232,7 +246,7 @@ class Documents:
         Raises:
             StorageExistsError: The name is taken.
         """
-        with self._lock("experiment-names"):
+        with self._lock(_EXPERIMENTS):
             before = self.read_experiment(experiment_id)
             if before.name == name:
                 return before
@@ -244,13 +258,34 @@ class Documents:
                 if self._owner_of(claim, name) is not None:
                     raise
                 self.storage.write_bytes(claim, _readable(encode(renamed)))
-            record = self.update_experiment(experiment_id, lambda each: setattr(each, "name", name))
+            record = self._update_experiment(
+                experiment_id, lambda each: setattr(each, "name", name)
+            )
             self.storage.delete(name_key(before.name))
         return record
 
     def _put_experiment(self, record: ExperimentRecord, data: bytes) -> None:
         with self._recorder.record_experiment(record, data):
             self.storage.write_bytes(experiment_key(record.experiment_id), _readable(data))
+
+
+def _checked(record: RunRecord | ExperimentRecord) -> bytes:
+    """Return a record as JSON that is sure to be read back; nothing else is ever written.
+
+    Raises:
+        TrackingValidationError: A field, of a caller or of a hook, is of the wrong kind.
+    """
+    what = "run" if isinstance(record, RunRecord) else "experiment"
+    try:
+        data = encode(record)
+        decode_run(data) if isinstance(record, RunRecord) else decode_experiment(data)
+    except (msgspec.DecodeError, UnicodeEncodeError, TypeError, ValueError) as error:
+        raise TrackingValidationError(
+            f"The {what} {record.name!r} cannot be kept with a value of the wrong kind: {error}.",
+            context={"what": what},
+            suggestions=["Names, contexts, sources, notes and descriptions are texts."],
+        ) from error
+    return data
 
 
 def _readable(document: bytes) -> bytes:

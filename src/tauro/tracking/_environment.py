@@ -60,7 +60,23 @@ def _captured(pid: int) -> dict[str, Any]:
     commit = read_commit(Path(found["working_directory"] or "/"))
     if commit is not None:
         found["git"] = commit
-    return found
+    plain: dict[str, Any] = _storable(found)
+    return plain
+
+
+def storable(text: str) -> str:
+    """Return a text that UTF-8 can hold: undecodable bytes of file names are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _storable(each) for key, each in value.items()}
+    return value
 
 
 def capture_environment() -> dict[str, Any]:

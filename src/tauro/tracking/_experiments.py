@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from tauro._internal import _clock
 from tauro._internal._close import did_you_mean
 from tauro._internal._ids import new_id
 from tauro.errors import (
+    CorruptDataError,
     ExperimentExistsError,
     ExperimentNotFoundError,
     StorageExistsError,
@@ -17,8 +19,10 @@ from tauro.errors import (
 from tauro.events import Observers, Operation
 from tauro.tracking._documents import ROOT, Documents
 from tauro.tracking._experiment import Experiment
-from tauro.tracking._models import ExperimentRecord, decode_experiment
-from tauro.tracking._values import clean_experiment_name, clean_tags
+from tauro.tracking._models import ExperimentRecord
+from tauro.tracking._values import clean_description, clean_experiment_name, clean_tags
+
+_log = logging.getLogger(__name__)
 
 
 class Experiments:
@@ -34,7 +38,7 @@ class Experiments:
         """Get or create an experiment; one that exists takes on description and tags."""
         data: dict[str, Any] = {
             "name": clean_experiment_name(name),
-            "description": description,
+            "description": clean_description(description),
             "tags": clean_tags(tags or {}),
         }
         known = self.find(data["name"])
@@ -67,7 +71,7 @@ class Experiments:
                 experiment_id=new_id(),
                 name=clean_experiment_name(data["name"]),
                 created_at=_clock.now(),
-                description=str(data["description"]),
+                description=clean_description(data["description"]),
                 tags=clean_tags(data["tags"]),
             )
             owner, made = self._documents.claim_experiment(record)
@@ -87,7 +91,7 @@ class Experiments:
 
         def change(record: ExperimentRecord) -> None:
             record.tags = {**record.tags, **tags}
-            record.description = description or record.description
+            record.description = clean_description(description) or record.description
 
         return self._update(known.experiment_id, change, Operation.EXPERIMENT_UPDATE, {"tags": new})
 
@@ -118,11 +122,13 @@ class Experiments:
         """Return the experiments, oldest first."""
         storage = self._documents.storage
         top = f"{ROOT}/experiments/"
-        found = [
-            Experiment(decode_experiment(storage.read_bytes(key)))
-            for key in storage.list_paths(top)
-            if key.endswith(".json") and "/" not in key[len(top) :]
-        ]
+        found = []
+        for key in storage.list_paths(top):
+            if key.endswith(".json") and "/" not in key[len(top) :]:
+                try:
+                    found.append(Experiment(self._documents.read_experiment(key[len(top) : -5])))
+                except CorruptDataError as error:
+                    _log.warning("An experiment is left out: %s", error.message)
         found.sort(key=lambda each: (each.created_at, each.experiment_id))
         return [each for each in found if include_deleted or each.lifecycle == "active"]
 

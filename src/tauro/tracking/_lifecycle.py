@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 from tauro._internal import _clock
-from tauro._internal._active import active_run_id, run_scope
+from tauro._internal._active import run_closed, run_opened, run_scope
 from tauro._internal._close import did_you_mean
 from tauro._internal._ids import new_id
 from tauro.errors import (
-    ExperimentError,
     ExperimentNotFoundError,
-    MLOpsError,
     RunNotActiveError,
     TrackingValidationError,
 )
@@ -25,11 +22,10 @@ from tauro.tracking._core import ExperimentLike, RunLike, TrackerCore
 from tauro.tracking._environment import capture_environment, user_name
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus, metric_to_json
-from tauro.tracking._run import Run, describe_error
+from tauro.tracking._run import Run, describe_error, status_after
 from tauro.tracking._system import SystemSampler
 from tauro.tracking._values import clean_parameters, clean_run_name, clean_tags
 
-_DEEPEST = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -69,10 +65,15 @@ class LifecycleVerbs(TrackerCore):
             ExperimentNotFoundError: There is no such experiment, or it is deleted.
             RunNotFoundError: There is no such parent.
         """
+        if system_metrics is not None and not system_metrics > 0:
+            raise TrackingValidationError(
+                f"system_metrics is {system_metrics!r}; expected seconds between two samples."
+            )
         if run_name is not None and name and run_name != name:
             raise TrackingValidationError(
                 f"name is {name!r} and run_name is {run_name!r}; give one of the two."
             )
+        self._notice_removal()
         data = {
             "name": clean_run_name(name or run_name) if (name or run_name) else "",
             "parameters": clean_parameters(parameters or {}),
@@ -81,7 +82,6 @@ class LifecycleVerbs(TrackerCore):
             "parent_run_id": self._parent_for(parent_run_id, nested=nested),
         }
         run = self.observers.perform(Operation.RUN_START, data, self._start, _announce)
-        run._token = active_run_id.set(run.run_id)
         if system_metrics is not None:
             self._samplers[run.run_id] = SystemSampler(self._sampled_into(run), system_metrics)
         return run
@@ -95,11 +95,8 @@ class LifecycleVerbs(TrackerCore):
 
         return log
 
-    def run_context(
-        self, experiment_id: ExperimentLike | None = None, name: str = "", **options: Any
-    ) -> AbstractContextManager[Run]:
-        """Start a run for a ``with`` block; the same as :meth:`start_run`."""
-        return self.start_run(experiment_id, name, **options)
+    run_context = start_run
+    """The same as :meth:`start_run`."""
 
     def _start(self, data: dict[str, Any]) -> Run:
         self._opened_for_writing()
@@ -107,7 +104,7 @@ class LifecycleVerbs(TrackerCore):
         record = RunRecord(
             run_id=run_id,
             experiment_id=data["experiment_id"],
-            name=data["name"] or f"run-{run_id[-8:]}",
+            name=clean_run_name(data["name"]) if data["name"] else f"run-{run_id[-8:]}",
             status=RunStatus.RUNNING,
             start_time=_clock.now(),
             parent_run_id=data["parent_run_id"],
@@ -118,8 +115,13 @@ class LifecycleVerbs(TrackerCore):
             owner=self._heartbeat.owner(),
         )
         self._documents.create_run(record)
+        return self._opened(record)
+
+    def _opened(self, record: RunRecord) -> Run:
         run = self._handle(record)
-        self._open_runs[run_id] = run
+        self._open_runs[run.run_id] = run
+        self._seen_error = getattr(sys, "last_value", None)
+        run_opened(run.run_id)
         return run
 
     def _experiment_for(self, experiment: ExperimentLike | None, name: str | None) -> str:
@@ -160,21 +162,8 @@ class LifecycleVerbs(TrackerCore):
             active = self.active_run() if nested else None
             return None if active is None else active.run_id
         parent_id = parent.run_id if isinstance(parent, Run) else parent
-        self._check_ancestors(parent_id)
+        self._read_record(parent_id)  # a new run is nobody's ancestor: no cycle can come of it
         return parent_id
-
-    def _check_ancestors(self, run_id: str) -> None:
-        """Refuse a parent that does not exist or whose own parents form a cycle."""
-        seen: set[str] = set()
-        current: str | None = run_id
-        while current is not None:
-            if current in seen or len(seen) > _DEEPEST:
-                raise ExperimentError(
-                    f"The parents of the run {run_id!r} form a cycle through {current!r}.",
-                    context={"run_id": run_id},
-                )
-            seen.add(current)
-            current = self._read_record(current).parent_run_id
 
     # Which run to write
 
@@ -189,21 +178,29 @@ class LifecycleVerbs(TrackerCore):
                 context={"type": type(run).__name__},
             )
         found = self._open_runs.get(run_id)
-        return found if found is not None else self._joined(run_id)
+        if found is not None:
+            return found
+        if isinstance(run, Run) and run.belongs_to(self):
+            raise self._is_a_record(run)
+        return self._joined(run_id)
+
+    def _is_a_record(self, run: Run) -> RunNotActiveError:
+        ended = run.status is not RunStatus.RUNNING
+        how = f"tracker.resume_run({run.run_id!r}) opens it again"
+        return RunNotActiveError(
+            f"The run {run.run_id} ({run.name!r}) "
+            + (f"has ended: {run.status}." if ended else "was read back and is a record."),
+            context={"run_id": run.run_id, "status": run.status.value},
+            suggestions=[f"{how}." if ended else f"Log to it by its id, or {how}."],
+        )
 
     def _joined(self, run_id: str) -> Run:
         """Return a handle on a run that another process or tracker has open."""
         record = self._read_record(run_id)
         if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
-            raise RunNotActiveError(
-                f"The run {run_id} ({record.name!r}) has ended: {record.status}.",
-                context={"run_id": run_id, "status": record.status.value},
-                suggestions=[f"tracker.resume_run({run_id!r}) opens it again."],
-            )
+            raise _has_ended(record)
         if record.lifecycle == "deleted":
-            raise RunNotActiveError(
-                f"The run {run_id} ({record.name!r}) is deleted.", context={"run_id": run_id}
-            )
+            raise _is_deleted(record)
         self._opened_for_writing()
         return self._handle(record)
 
@@ -215,6 +212,12 @@ class LifecycleVerbs(TrackerCore):
         scope = run_scope.get()
         with self._guard:
             if scope not in self._implicit:
+                if self._open_runs:
+                    _log.warning(
+                        "A verb without a run opened one of its own, while %d are open that are "
+                        "not active here; in another thread use `with run:` or log by its id.",
+                        len(self._open_runs),
+                    )
                 self._implicit[scope] = self.start_run()
             return self._implicit[scope]
 
@@ -227,13 +230,18 @@ class LifecycleVerbs(TrackerCore):
     def end_at_exit(self) -> None:
         """End every run that is still open: FAILED where an exception ends the interpreter."""
         error = getattr(sys, "last_value", None)
-        status = RunStatus.COMPLETED if error is None else RunStatus.FAILED
-        try:
-            for run in list(self._open_runs.values()):
+        if error is self._seen_error:  # of before these runs, as a console keeps it for hours
+            error = None
+        status = status_after(error)
+        for run in list(self._open_runs.values()):
+            try:
                 self.end_run(run, status, error=None if error is None else describe_error(error))
-            super().end_at_exit()
-        except (MLOpsError, OSError) as problem:
-            _log.warning("A run could not be ended with the interpreter: %s", problem)
+            # Hooks are the user's code; one run that cannot be ended must not keep the others.
+            except Exception as problem:  # noqa: BLE001
+                _log.warning(
+                    "The run %s was not ended with the interpreter: %s", run.run_id, problem
+                )
+        super().end_at_exit()
 
     # End, resume
 
@@ -281,40 +289,50 @@ class LifecycleVerbs(TrackerCore):
         last = self._log.summary(run.experiment_id, run.run_id)
 
         def finish(record: RunRecord) -> None:
+            if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
+                raise _has_ended(record)
             record.status = status
             record.end_time = _clock.now()
             record.error = error
-            record.metrics = {key: metric_to_json(each.last_value) for key, each in last.items()}
+            found = {key: metric_to_json(each.last_value) for key, each in last.items()}
+            record.metrics = {**record.metrics, **found}
 
-        run._record = self._documents.update_run(run.experiment_id, run.run_id, finish)
+        try:
+            run._record = self._documents.update_run(run.experiment_id, run.run_id, finish)
+        except RunNotActiveError:
+            self._forget(run)  # somebody else ended it
+            raise
         self._forget(run)
         return run
 
     def _forget(self, run: Run) -> None:
         self._open_runs.pop(run.run_id, None)
-        self._appenders.pop(run.run_id, None)
+        self._forget_appender(run.run_id)
         self._log.forget(run.experiment_id, run.run_id)
         self._implicit = {key: each for key, each in self._implicit.items() if each is not run}
-        if active_run_id.get() == run.run_id:
-            active_run_id.set(_previous(run, self._open_runs))
+        run_closed(run.run_id)
 
     def resume_run(self, run_id: RunLike) -> Run:
         """Open an ended or abandoned run again; what was logged stays.
 
         Raises:
-            RunNotActiveError: Its process is alive and still has it open.
+            RunNotActiveError: Its process is alive and still has it open, or it is deleted.
         """
         known = self._read_record(run_id.run_id if isinstance(run_id, Run) else run_id)
         if known.run_id in self._open_runs:
             return self._open_runs[known.run_id]
-        if known.status is RunStatus.RUNNING and not self.is_abandoned(known):
-            raise RunNotActiveError(
-                f"The run {known.run_id} ({known.name!r}) is open in another process.",
-                context={"run_id": known.run_id},
-                suggestions=["Log to it by its id; only a run whose process is gone is resumed."],
-            )
 
         def reopen(record: RunRecord) -> None:
+            if record.lifecycle == "deleted":
+                raise _is_deleted(record)
+            if record.status is RunStatus.RUNNING and not self.is_abandoned(record):
+                raise RunNotActiveError(
+                    f"The run {record.run_id} ({record.name!r}) is open in another process.",
+                    context={"run_id": record.run_id},
+                    suggestions=[
+                        "Log to it by its id; only a run whose process is gone is resumed."
+                    ],
+                )
             record.status = RunStatus.RUNNING
             record.end_time = None
             record.error = None
@@ -323,13 +341,9 @@ class LifecycleVerbs(TrackerCore):
         def resume(_: dict[str, Any]) -> Run:
             self._opened_for_writing()
             record = self._documents.update_run(known.experiment_id, known.run_id, reopen)
-            run = self._handle(record)
-            self._open_runs[run.run_id] = run
-            return run
+            return self._opened(record)
 
-        run = self.observers.perform(Operation.RUN_RESUME, _told(known), resume, _announce)
-        run._token = active_run_id.set(run.run_id)
-        return run
+        return self.observers.perform(Operation.RUN_RESUME, _told(known), resume, _announce)
 
     def get_run(self, run_id: RunLike) -> Run:
         """Return a run: the open one, else a record read from the store.
@@ -338,8 +352,12 @@ class LifecycleVerbs(TrackerCore):
             RunNotFoundError: There is none of this id.
         """
         known = run_id.run_id if isinstance(run_id, Run) else run_id
+        record = self._read_record(known)
         found = self._open_runs.get(known)
-        return found if found is not None else self._handle(self._read_record(known))
+        if found is None:
+            return self._handle(record)
+        found._record = record  # with what others changed of it
+        return found
 
     # Delete, restore
 
@@ -405,7 +423,28 @@ def _announce(run: Run) -> dict[str, Any]:
     }
 
 
-def _final_status(status: RunStatus | str) -> RunStatus:
+def _has_ended(record: RunRecord) -> RunNotActiveError:
+    return RunNotActiveError(
+        f"The run {record.run_id} ({record.name!r}) has ended: {record.status}.",
+        context={"run_id": record.run_id, "status": record.status.value},
+        suggestions=[f"tracker.resume_run({record.run_id!r}) opens it again."],
+    )
+
+
+def _is_deleted(record: RunRecord) -> RunNotActiveError:
+    return RunNotActiveError(
+        f"The run {record.run_id} ({record.name!r}) is deleted.",
+        context={"run_id": record.run_id},
+        suggestions=[f"tracker.restore_run({record.run_id!r}) brings it back."],
+    )
+
+
+def parse_status(status: RunStatus | str) -> RunStatus:
+    """Return a status from its name in any case; ``FINISHED`` is ``COMPLETED``.
+
+    Raises:
+        TrackingValidationError: It is none.
+    """
     text = status.value if isinstance(status, RunStatus) else str(status).upper()
     text = "COMPLETED" if text == "FINISHED" else text
     try:
@@ -416,15 +455,13 @@ def _final_status(status: RunStatus | str) -> RunStatus:
             suggestions=did_you_mean(text, list(RunStatus))
             or [f"Expected one of {', '.join(RunStatus)}."],
         ) from error
+    return found
+
+
+def _final_status(status: RunStatus | str) -> RunStatus:
+    found = parse_status(status)
     if found in (RunStatus.RUNNING, RunStatus.SCHEDULED):
         raise TrackingValidationError(
             f"A run cannot end as {found}; expected COMPLETED, FAILED or CANCELLED."
         )
     return found
-
-
-def _previous(run: Run, open_runs: Mapping[str, Run]) -> str | None:
-    """Return the run that was active before this one, if it is still open."""
-    token = run._token
-    before = None if token is None or token.old_value is token.MISSING else token.old_value
-    return before if before in open_runs else None

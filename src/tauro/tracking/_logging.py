@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from tauro.tracking._inputs import describe_input
 from tauro.tracking._lifecycle import LifecycleVerbs
 from tauro.tracking._models import ArtifactRecord, DatasetInput, LoggedModel, RunRecord
 from tauro.tracking._run import Run
-from tauro.tracking._values import check_mapping, clean_parameters, clean_tags
+from tauro.tracking._values import check_mapping, clean_parameters, clean_tags, clean_text
 from tauro.validation import validate_metric_key, validate_metric_step, validate_metric_value
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tauro.types import StrPath
 
 _LONGEST_NOTE = 1 << 20
+_LONGEST_NAME = 500
+_JOINED_SECONDS = 1.0
 _NS_PER_MS = 1_000_000
 
 
@@ -72,13 +75,26 @@ class LogVerbs(LifecycleVerbs):
 
     def _appender(self, run_id: RunLike) -> Append:
         run = self._to_write(run_id)
-        known = self._appenders.get(run.run_id)
-        if known is not None:
-            return known
+        self._opened_for_writing()
         append = self._log.writer(run.experiment_id, run.run_id).append
-        if self.is_open(run):
-            self._appenders[run.run_id] = append
+        if not self.is_open(run):
+            append = self._for_a_while(run.run_id, append)
+        # A Run and its id are one key: they hash alike and are found either way.
+        self._appenders[run.run_id] = self._appenders[run] = append  # type: ignore[index]
         return append
+
+    def _for_a_while(self, run_id: str, append: Append) -> Append:
+        """Return an appender that looks again after a second whether another's run is open."""
+        until = time.monotonic() + _JOINED_SECONDS
+
+        def joined(*arguments: Any) -> None:
+            if time.monotonic() < until:
+                append(*arguments)
+            else:
+                self._forget_appender(run_id)
+                self._appender(run_id)(*arguments)
+
+        return joined
 
     def _log_observed(
         self,
@@ -222,15 +238,12 @@ class LogVerbs(LifecycleVerbs):
 
     def set_note(self, note: str, *, run_id: RunLike | None = None) -> None:
         """Replace the free text about a run, also of one that has ended."""
-        if len(note) > _LONGEST_NOTE:
-            raise TrackingValidationError(
-                f"A note is a text of up to {_LONGEST_NOTE} characters, got {len(note)}."
-            )
 
         def replace(record: RunRecord, data: dict[str, Any]) -> None:
             record.note = data["note"]
 
-        self._write(self._to_tag(run_id), Operation.RUN_UPDATE, {"note": note}, replace)
+        data = {"note": clean_text(note, "A note", _LONGEST_NOTE)}
+        self._write(self._to_tag(run_id), Operation.RUN_UPDATE, data, replace)
 
     def _to_tag(self, run_id: RunLike | None) -> Run:
         """Return the run whose tags or note change, which an ended run's may."""
@@ -247,9 +260,11 @@ class LogVerbs(LifecycleVerbs):
 
         def update(data: dict[str, Any]) -> None:
             self._opened_for_writing()
-            run._record = self._documents.update_run(
+            record = self._documents.update_run(
                 run.experiment_id, run.run_id, lambda record: change(record, data)
             )
+            for handle in (run, self._open_runs.get(run.run_id, run)):
+                handle._record = record
 
         self.observers.perform(operation, told, update, lambda _: told)
 
@@ -289,7 +304,9 @@ class LogVerbs(LifecycleVerbs):
 
     def log_text(self, text: str, path: str, *, run_id: RunLike | None = None) -> str:
         """Keep a text as an artifact; return its URI."""
-        return self._keep_bytes(run_id, path, lambda: str(text).encode())
+        return self._keep_bytes(
+            run_id, path, lambda: clean_text(str(text), "A text artifact", 1 << 30).encode()
+        )
 
     def log_dict(self, data: Any, path: str, *, run_id: RunLike | None = None) -> str:
         """Keep a mapping or list as a JSON (or, by the suffix, YAML) artifact; return its URI."""
@@ -395,7 +412,11 @@ class LogVerbs(LifecycleVerbs):
         """
         run = self._to_write(run_id)
         described = describe_input(
-            data, name, context=context, source=source, tags=clean_tags(tags or {})
+            data,
+            clean_text(name, "A dataset's name", _LONGEST_NAME),
+            context=clean_text(context or "", "A dataset's context", _LONGEST_NAME),
+            source=clean_text(str(source or ""), "A dataset's source", _LONGEST_NOTE),
+            tags=clean_tags(tags or {}),
         )
 
         def add(record: RunRecord, data: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from tauro.tracking._catalogue import RunPage
 from tauro.tracking._core import ExperimentLike, RunLike, index_errors
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._lifecycle import parse_status
 from tauro.tracking._logging import LogVerbs
 from tauro.tracking._models import (
     ArtifactRecord,
@@ -21,6 +22,7 @@ from tauro.tracking._models import (
     RunRecord,
     RunStatus,
     metric_from_json,
+    metric_to_json,
 )
 from tauro.tracking._query import EXPERIMENTS, matches, parse_filter
 from tauro.tracking._run import Run
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from tauro.types import StrPath
 
 _POLL_SECONDS = 0.05
+_LIVE_SECONDS = 0.25
+_GONE_SECONDS = 60.0
 _SIGNS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "==": "=", "=": "=", "!=": "!="}
 
 
@@ -138,7 +142,25 @@ class ReadVerbs(LogVerbs):
 
     def _query(self, **arguments: Any) -> RunPage:
         with index_errors(self._root):
+            self._show_running()
             return self._catalogue.query(**arguments)
+
+    def _show_running(self) -> None:
+        """Let searches see the metrics of runs that have not ended, from the log.
+
+        Values that this process logged are seen at once, those of others a quarter second later; a
+        run whose process is gone is looked at once.
+        """
+        now = time.monotonic()
+        for record in self._catalogue.running():
+            own = record.run_id in self._open_runs
+            if not own and now < self._look_again.get(record.run_id, 0.0):
+                continue
+            last = self._log.summary(record.experiment_id, record.run_id)
+            values = {key: metric_to_json(each.last_value) for key, each in last.items()}
+            self._catalogue.show_metrics(record.run_id, {**record.metrics, **values})
+            gone = not own and self.is_abandoned(record)
+            self._look_again[record.run_id] = now + (_GONE_SECONDS if gone else _LIVE_SECONDS)
 
     def count_runs(
         self,
@@ -149,6 +171,7 @@ class ReadVerbs(LogVerbs):
     ) -> int:
         """Return how many runs a search finds; see :meth:`query_runs`."""
         with index_errors(self._root):
+            self._show_running()
             return self._catalogue.count(
                 experiment_ids=_ids(experiment_ids), filter=filter, include_deleted=include_deleted
             )
@@ -229,7 +252,7 @@ class ReadVerbs(LogVerbs):
             for key, value in (tag_filter or {}).items()
         ]
         if status_filter is not None:
-            conditions.append(f"status = {_quoted(RunStatus(str(status_filter).upper()))}")
+            conditions.append(f"status = {_quoted(parse_status(status_filter))}")
         page = self._query(
             experiment_ids=_ids(experiment_id),
             filter=" and ".join(conditions),

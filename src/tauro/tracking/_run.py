@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextvars import Token
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from tauro._internal._active import active_run_id
+from tauro._internal._active import make_active
 from tauro.tracking._display import card, short
+from tauro.tracking._environment import storable
 from tauro.tracking._models import (
     ArtifactRecord,
     DatasetInput,
@@ -41,7 +42,6 @@ class Run:
     def __init__(self, tracker: ExperimentTracker, record: RunRecord) -> None:
         self._tracker = tracker
         self._record = record
-        self._token: Token[str | None] | None = None
 
     @property
     def tracker(self) -> ExperimentTracker:
@@ -98,7 +98,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of each metric, by key."""
-        if self.is_active:
+        if self._record.status is RunStatus.RUNNING:
             return self._tracker.last_values(self)
         return {key: metric_from_json(value) for key, value in self._record.metrics.items()}
 
@@ -258,7 +258,7 @@ class Run:
         self._tracker.log_figure(figure, path, run_id=self, **options)
 
     def log_image(self, image: np.ndarray[Any, Any] | Any, path: str) -> None:
-        """Keep a Pillow image or an array (height, width[, 3 or 4]) as a PNG artifact."""
+        """Keep a Pillow image or an array (height, width[, 3 or 4]) as an image artifact."""
         self._tracker.log_image(image, path, run_id=self)
 
     def log_model(
@@ -315,8 +315,7 @@ class Run:
         return self._tracker.end_run(self, status)
 
     def __enter__(self) -> Self:
-        if self._token is None and active_run_id.get() != self.run_id:
-            self._token = active_run_id.set(self.run_id)
+        make_active(self.run_id)
         return self
 
     def __exit__(
@@ -329,11 +328,14 @@ class Run:
             return
         if exc is None:
             self.end()
-        else:
-            # Ctrl-C is the user's wish, not the run's failure.
-            stopped = isinstance(exc, (KeyboardInterrupt, GeneratorExit))
-            status = RunStatus.CANCELLED if stopped else RunStatus.FAILED
-            self._tracker.end_run(self, status, error=describe_error(exc))
+            return
+        status = status_after(exc)
+        error = describe_error(exc) if status is not RunStatus.COMPLETED else None
+        try:
+            self._tracker.end_run(self, status, error=error)
+        # Hooks are the user's code; the exception of the body is what must reach the caller.
+        except Exception as problem:  # noqa: BLE001
+            exc.add_note(f"The run {self.run_id} could not be ended: {problem}")
 
     def __str__(self) -> str:
         return self.run_id
@@ -358,6 +360,16 @@ class Run:
         }
         return card(self.name, head, sections)
 
+    def belongs_to(self, tracker: object) -> bool:
+        """Tell whether a tracker made this object."""
+        return self._tracker is tracker
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"A Run belongs to its tracker and cannot be copied to another process; send its id "
+            f"({self.run_id!r}) and log by it: tracker.log_metric(run_id, …)."
+        )
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Run):
             return self.run_id == other.run_id
@@ -367,9 +379,28 @@ class Run:
         return hash(self.run_id)
 
 
+def status_after(error: BaseException | None) -> RunStatus:
+    """Return how a run ended whose body raised this, or nothing.
+
+    Ctrl-C and a cancelled task are somebody's wish and not the run's failure; ``sys.exit(0)`` is an
+    ordinary end.
+    """
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return RunStatus.COMPLETED
+    stopped = (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
+    return RunStatus.CANCELLED if isinstance(error, stopped) else RunStatus.FAILED
+
+
 def describe_error(error: BaseException) -> ErrorRecord:
-    """Return an exception as a run's document keeps it; the traceback's last 20 kB."""
+    """Return an exception as a run's document keeps it; the traceback's last 20 kB.
+
+    Texts that no file can hold, or that cannot be made, do not keep the run from ending.
+    """
+    # The traceback module also answers for exceptions whose own __str__ raises.
+    said = "".join(traceback.format_exception_only(error)).strip()
     text = "".join(traceback.format_exception(error))
     return ErrorRecord(
-        type=type(error).__name__, message=str(error)[:2000], traceback=text[-20_000:]
+        type=type(error).__name__,
+        message=storable(said.partition(": ")[2])[:2000],
+        traceback=storable(text)[-20_000:],
     )

@@ -13,11 +13,14 @@ from tauro.tracking._documents import run_key
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._metric_log import Compaction
-from tauro.tracking._models import RunRecord, RunStatus
+from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus
 from tauro.tracking._reading import ReadVerbs
 from tauro.tracking._verify import Damage, relative, verify_documents
 
 _PUBLISH_TIMEOUT: Final = 30.0
+_ABANDONED: Final = ErrorRecord(
+    type="Abandoned", message="The process that ran it was gone before it ended the run."
+)
 
 
 class ExperimentTracker(ReadVerbs):
@@ -185,9 +188,18 @@ class ExperimentTracker(ReadVerbs):
                     yield Damage(relative(finding.path, self._root), finding.problem)
 
     def repair(self) -> list[Compaction]:
-        """Move the good points of damaged metric files to new parts; put damaged files aside."""
+        """Move the good points of damaged metric files to new parts; end abandoned runs.
+
+        A damaged file is put aside; a run whose process is gone is recorded as FAILED, with the
+        last values of its metrics.
+        """
         self._opened_for_writing()
-        return [self._log.repair(each) for each in self._log.experiments()]
+        done = [self._log.repair(each) for each in self._log.experiments()]
+        for record in self._catalogue.running():
+            if self.is_abandoned(record):
+                self.resume_run(record.run_id)
+                self.end_run(record.run_id, RunStatus.FAILED, error=_ABANDONED)
+        return done
 
     def __enter__(self) -> Self:
         return self

@@ -25,6 +25,30 @@ def clean_run_name(name: Any) -> str:
     return validate_run_name(name, error=TrackingValidationError)
 
 
+def clean_description(text: Any) -> str:
+    """Return free text about an experiment; None is none."""
+    return clean_text("" if text is None else text, "A description", 1 << 20)
+
+
+def clean_text(text: Any, what: str, longest: int) -> str:
+    """Return a free text.
+
+    Raises:
+        TrackingValidationError: It is no text, too long, or holds what UTF-8 does not.
+    """
+    if not isinstance(text, str):
+        raise TrackingValidationError(f"{what} is a text, got a {type(text).__name__}.")
+    if len(text) > longest:
+        raise TrackingValidationError(
+            f"{what} is a text of up to {longest:,} characters, got {len(text):,}."
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TrackingValidationError(f"{what} holds what UTF-8 does not: {error}.") from error
+    return text
+
+
 def clean_parameters(parameters: Any) -> dict[str, JsonValue]:
     """Return parameters as JSON values; one that is not acceptable refuses all."""
     items = _items(parameters, "parameters")

@@ -87,7 +87,7 @@ def make_many(store: Path, processes: int, threads: int, runs: int) -> None:
     while any(child.poll() is None for child in children):
         found = reader.find_experiment("many")
         if found is not None:
-            page = reader.query_runs(found, "metrics.m >= 4", limit=5)
+            page = reader.query_runs(found, "status = 'COMPLETED' and metrics.m >= 4", limit=5)
             assert page.total >= seen, "search lost runs that it had found"
             seen = page.total
             assert all(run.metrics["m"] == run.parameters["n"] + 4 for run in page.runs)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tauro._internal._active import active_run_id
+from tauro._internal._active import run_closed, run_opened
 from tauro.errors import ValidationError
 from tauro.events import Event, HookType, Observers, acting_as
 from tauro.registry import ModelRegistry
@@ -193,12 +193,12 @@ def test_history_and_audit_name_who_acts(
 
 
 def test_the_active_run_is_the_one_that_made_it(registry: ModelRegistry, artifact: Path) -> None:
-    token = active_run_id.set("run-7")
+    run_opened("run-7")
     try:
         assert registry.register_model("fraud", artifact).run_id == "run-7"
         given = registry.register_model("fraud", artifact, experiment_run_id="run-8")
     finally:
-        active_run_id.reset(token)
+        run_closed("run-7")
     assert given.run_id == "run-8"
     assert registry.register_model("fraud", artifact).run_id is None
 

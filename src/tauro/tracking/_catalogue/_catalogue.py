@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tauro.errors import MLOpsError, TrackingValidationError
@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 PUBLISH_SECONDS: Final = 30.0
 """How long an active writer lets ``index.parquet`` stay behind."""
 _CLOSE_TIMEOUT: Final = 10.0
+_IS_RUNNING = parse_filter("status = 'RUNNING'")
 _NEWEST_FIRST = (OrderKey(Field("attributes", "start_time", Kind.TIME), descending=True),)
 _PARENT = Field("attributes", "parent_run_id", Kind.TEXT)
 
@@ -196,6 +197,23 @@ class RunCatalogue:
             view = self._fresh()
             rows = passing(view, expression, experiment_ids, include_deleted=include_deleted)
             return len(rows)
+
+    def running(self) -> list[RunRecord]:
+        """Return the runs that are recorded as running, as their latest documents say."""
+        with self._loader.guard:
+            view = self._fresh()
+            rows = passing(view, _IS_RUNNING, None, include_deleted=False)
+            return view.capture(rows.tolist()).records() if len(rows) else []
+
+    def show_metrics(self, run_id: str, metrics: Mapping[str, float | str]) -> None:
+        """Let queries see values of a run's metrics that its document does not have yet.
+
+        Args:
+            run_id: A run that is recorded as running.
+            metrics: Its last values, as documents hold them.
+        """
+        with self._loader.guard:
+            self._loader.view.show_metrics(run_id, metrics)
 
     def find(self, run_id: str) -> str | None:
         """Return the experiment of a run, soft-deleted ones included, or None."""

@@ -16,7 +16,7 @@ from tauro.tracking._catalogue._columns import Column, Mask, NumberColumn, TextC
 from tauro.tracking._catalogue._fields import RUN_TIMES, run_fields
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._table import DOCUMENT
-from tauro.tracking._models import decode_run
+from tauro.tracking._models import decode_run, encode
 from tauro.tracking._query._ast import Field, Kind
 from tauro.tracking._query._rowwise import read
 
@@ -86,6 +86,20 @@ class View:
             fields = run_fields(decode_run(change.document))
             for field, column in self._columns.items():
                 _put(column, row, field, fields)
+
+    def show_metrics(self, run_id: str, metrics: Mapping[str, float | str]) -> None:
+        """Show values that a run's document does not have yet; a newer document replaces them."""
+        row = self.row_of(run_id)
+        if row is None:
+            return
+        record = self.capture([row]).records()[0]
+        if record.metrics == metrics:
+            return
+        record.metrics = dict(metrics)
+        self.changes[row] = Change(record.experiment_id, run_id, self.revs[row], encode(record))
+        fields = run_fields(record)
+        for field, column in self._columns.items():
+            _put(column, row, field, fields)
 
     def remove(self, run_id: str, rev: int) -> None:
         """Forget a run whose document is gone."""

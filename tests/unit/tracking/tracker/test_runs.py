@@ -417,20 +417,16 @@ def test_another_process_logs_to_a_run(tmp_path: Path) -> None:
         assert tracker.get_run(run.run_id).tags == {"other": "was here", "mine": "too"}
 
 
-def test_a_cycle_of_parents_is_refused(tmp_path: Path) -> None:
-    """A store from elsewhere may hold one; a child of it is not made."""
+def test_a_parent_need_not_have_one_any_more(tmp_path: Path) -> None:
+    """A run whose own parent was removed for good can have children."""
     with ExperimentTracker(tmp_path / "store") as tracker:
         first = tracker.start_run(name="first")
         second = tracker.start_run(name="second", parent_run_id=first)
-        for run in (second, first):
-            run.end()
-    document = next((tmp_path / "store").rglob(f"{first.run_id}.json"))
-    text = document.read_text()
-    assert "parent_run_id" not in text
-    document.write_text(text.replace("{", f'{{"parent_run_id": "{second.run_id}",', 1))
-    again = ExperimentTracker(tmp_path / "store")
-    with pytest.raises(ExperimentError, match="cycle"):
-        again.start_run(name="child", parent_run_id=second.run_id)
+        first.end()
+        tracker.delete_run(first)
+        assert tracker.gc() == [first.run_id]
+        third = tracker.start_run(name="third", parent_run_id=second)
+        assert third.parent_run_id == second.run_id
 
 
 @pytest.mark.parametrize(
