@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tauro.mlops._verify import mark_damage, verify_around
 from tauro.storage import read_format
 from tauro.tracking import Damage
 
@@ -25,9 +26,23 @@ _PARTS = {
 
 def verify_store(context: MLOpsContext) -> Iterator[Damage]:
     """Yield every damaged file of a store, with what is wrong; nothing is changed."""
+    mark = mark_damage(context.storage)
+    if mark is not None:
+        yield mark
+        return
+    named = set[str]()
+    for found in _all_damage(context):
+        # A file is named once, by whoever looks at it first.
+        if found.path not in named or found.path.endswith((".seg", ".parquet", ".jsonl")):
+            named.add(found.path)
+            yield found
+
+
+def _all_damage(context: MLOpsContext) -> Iterator[Damage]:
     yield from context.experiment_tracker.verify()
     for found in context.model_registry.verify():
         yield Damage(found.path, found.problem)
+    yield from verify_around(context.storage)
 
 
 def describe_store(context: MLOpsContext) -> dict[str, Any]:

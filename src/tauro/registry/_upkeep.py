@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,13 @@ from typing import Final
 from tauro._internal._clock import now
 from tauro.errors import CorruptDataError, StorageError
 from tauro.registry import _decide
-from tauro.registry._artifacts import STAGING, artifact_key
+from tauro.registry._artifacts import ARTIFACTS, STAGING, artifact_key
 from tauro.registry._core import RegistryCore
 from tauro.registry._ledger import METADATA, ModelLedger
 
+_CHANGE: Final = re.compile(r"[1-9]\d*\.json")
+_FOLDER: Final = re.compile(r"v[1-9]\d*")
+_DOCUMENT: Final = re.compile(r"v[1-9]\d*\.json|transitions/[1-9]\d*\.json|renamed\.json")
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -47,20 +51,46 @@ def find_problems(core: RegistryCore, *, hashes: bool) -> Iterator[RegistryProbl
             ledger.refresh()
             latest = ledger.latest
         except StorageError as error:
-            yield RegistryProblem(f"{METADATA}/{folder}", error.message)
+            path = str(error.context.details.get("path", f"{METADATA}/{folder}"))
+            yield RegistryProblem(path, error.message)
             continue
         yield from _holes(core, ledger)
+        yield from _strangers(core, ledger)
+        yield from _undocumented(core, ledger, folder)
         for number in range(1, latest + 1):
             yield from _version_problems(core, ledger, number, hashes=hashes)
 
 
 def _holes(core: RegistryCore, ledger: ModelLedger) -> Iterator[RegistryProblem]:
-    """Yield changes that no fold reaches, because one before them is missing."""
+    """Yield changes that are missing, so that no fold reaches those after them."""
     folder = f"{ledger.root}/transitions/"
-    for path in core.storage.list_paths(folder.rstrip("/")):
-        number = path[len(folder) :].removesuffix(".json")
-        if not number.isdigit() or int(number) > ledger.state.count:
-            yield RegistryProblem(path, "a change before it is missing")
+    there = {path[len(folder) :] for path in core.storage.list_paths(folder.rstrip("/"))}
+    numbers = [int(name[:-5]) for name in there if _CHANGE.fullmatch(name)]
+    for number in range(1, max(numbers, default=0)):
+        path = f"{folder}{number}.json"
+        if number not in numbers and not core.storage.exists(path):
+            yield RegistryProblem(path, "the change is missing; those after it are not seen")
+
+
+def _strangers(core: RegistryCore, ledger: ModelLedger) -> Iterator[RegistryProblem]:
+    """Yield files among a model's documents that no registry made."""
+    for path in core.storage.list_paths(ledger.root):
+        if not _DOCUMENT.fullmatch(path[len(ledger.root) + 1 :]):
+            yield RegistryProblem(path, "it does not belong here")
+
+
+def _undocumented(
+    core: RegistryCore, ledger: ModelLedger, folder: str
+) -> Iterator[RegistryProblem]:
+    """Yield the documents that are missing of versions whose files are there."""
+    start = f"{ARTIFACTS}/{folder}/"
+    names = {p[len(start) :].partition("/")[0] for p in core.storage.list_paths(start.rstrip("/"))}
+    for name in sorted(names):
+        path = f"{ledger.root}/{name}.json"
+        is_later = _FOLDER.fullmatch(name) and int(name[1:]) > ledger.latest
+        # It may have been registered a moment ago.
+        if is_later and not core.storage.exists(path):
+            yield RegistryProblem(path, "it is missing; the files of the version are there")
 
 
 def _version_problems(

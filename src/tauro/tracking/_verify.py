@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tauro.errors import CorruptDataError, StorageNotFoundError
-from tauro.storage import StorageBackend
+from tauro.storage import StorageBackend, folder_digest
 from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._documents import ROOT
 from tauro.tracking._models import RunRecord, decode_experiment, decode_run
@@ -84,16 +84,40 @@ def _check_view(storage: StorageBackend, key: str) -> Iterator[Damage]:
 
 
 def _check_artifacts(storage: StorageBackend, record: RunRecord) -> Iterator[Damage]:
-    for artifact in record.artifacts:
+    kept = standing(record.artifacts)
+    for number, artifact in enumerate(kept):
         key = f"{artifact_folder(record.run_id)}/{artifact.path}"
-        if artifact.is_dir:
-            if not storage.exists(key):
-                yield Damage(key, f"is missing; the run {record.run_id} logged it")
-            continue
+        later = [each for each in kept[number + 1 :] if each.path.startswith(f"{artifact.path}/")]
         try:
-            data = storage.read_bytes(key)
+            if artifact.is_dir:
+                whole = _is_whole(storage, key, artifact, later)
+            else:
+                whole = not artifact.sha256 or hash_stored(storage, key) == artifact.sha256
         except StorageNotFoundError:
             yield Damage(key, f"is missing; the run {record.run_id} logged it")
-            continue
-        if artifact.sha256 and hashlib.sha256(data).hexdigest() != artifact.sha256:
-            yield Damage(key, f"was changed after the run {record.run_id} logged it")
+        except StorageError as error:
+            yield Damage(key, error.message)
+        else:
+            if not whole:
+                yield Damage(key, f"was changed after the run {record.run_id} logged it")
+
+
+def _is_whole(
+    storage: StorageBackend, key: str, folder: ArtifactRecord, later: list[ArtifactRecord]
+) -> bool:
+    """Tell whether a folder is as it was logged, as far as its hash can tell.
+
+    What was logged into it later stands beside what its hash covers. Where that replaced a file,
+    the hash of the file before is known to nobody, and the folder's says nothing any more.
+    """
+    paths = storage.list_paths(key)
+    if not paths:
+        raise StorageNotFoundError(f"Nothing is at {key!r}.", context={"path": key})
+    if paths == [key]:
+        return False  # a file now
+    if not folder.sha256:
+        return True
+    hashes = {path[len(key) + 1 :]: hash_stored(storage, path) for path in paths}
+    if not later:
+        return folder_digest(hashes) == folder.sha256
+    return True
