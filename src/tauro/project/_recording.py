@@ -145,7 +145,8 @@ class NodeRecording:
     def _close(self, *, value: Any = None, error: BaseException | None = None) -> None:
         """End what the node left open; where it opened nothing, record it."""
         try:
-            own = bool(self.run_ids) and self.run is None
+            own = any(not self.tracker.opened_by_itself(each) for each in self.run_ids)
+            own = own and self.run is None
             if not own and self.auto_log:
                 self._record(value, error)
             for run_id in reversed(self.run_ids):  # nested runs end before those around them
@@ -162,7 +163,7 @@ class NodeRecording:
             run.__exit__(type(error) if error is not None else None, error, None)
 
     def _record(self, value: Any, error: BaseException | None) -> None:
-        run = self.open_run()
+        run = self._automatic_run()
         if not run.is_active:
             return  # the node ended the run it was given: it said all there is to say
         run.log_metric("duration_seconds", time.monotonic() - self._started)
@@ -175,6 +176,15 @@ class NodeRecording:
                 run.log_model(model, artifact_path=path)
             except Exception:  # noqa: BLE001 - a framework's own code writes the model
                 _log.warning("Model %r of %r was not recorded.", path, self.name, exc_info=True)
+
+    def _automatic_run(self) -> Run:
+        """Return the run of a node that starts none: the one that a verb opened, or a new one."""
+        for run_id in self.run_ids:
+            if self.tracker.opened_by_itself(run_id):
+                run = self.tracker.get_run(run_id)
+                run.log_params(self._parameters())
+                return run
+        return self.open_run()
 
     def _parameters(self) -> dict[str, Any]:
         bound = {item.parameter for item in self.binding.bound}

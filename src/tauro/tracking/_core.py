@@ -24,6 +24,7 @@ from tauro.storage import (
     PrefixedStorage,
     StorageBackend,
     SupportsLocalPath,
+    SupportsSpool,
     check_tenant,
     ensure_format,
     get_active_storage,
@@ -91,7 +92,8 @@ class TrackerCore:
         self._look_for_mark = 0.0
         self._seen_error = getattr(sys, "last_value", None)
         read_format(self.storage)  # a foreign folder or a newer format is refused here
-        self._documents = Documents(self.storage, _Recorder(self))
+        # A document that is changed is read as it is, not as a cache remembers it.
+        self._documents = Documents(self.storage.uncached(), _Recorder(self))
         self._experiments = Experiments(self._documents, self.observers)
         self._metric_watch = self.observers.watch(Operation.METRIC_LOG)
         self._heartbeat = Heartbeat(self.storage, self._chores)
@@ -112,9 +114,11 @@ class TrackerCore:
 
     @functools.cached_property
     def _root(self) -> Path:
-        """The folder of segments and journals: the store's, or a private one spooled into it."""
+        """The folder of segments and journals: the store's, its spool's, or a private one."""
         if isinstance(self.storage, SupportsLocalPath):
             return self.storage.local_path()
+        if isinstance(self.storage, SupportsSpool):
+            return self.storage.spool()
         spool = tempfile.TemporaryDirectory(prefix="tauro-")
         weakref.finalize(self, spool.cleanup)
         return Path(spool.name)
@@ -132,7 +136,7 @@ class TrackerCore:
     def _catalogue(self) -> RunCatalogue:
         if isinstance(self.storage, SupportsLocalPath):
             return RunCatalogue(self._root, durability=self._durability)
-        return RunCatalogue(self._root, documents=StoredDocuments(self.storage))
+        return RunCatalogue(self._root, documents=StoredDocuments(self.storage.uncached()))
 
     def _opened_for_writing(self) -> None:
         """Make the store's mark and give the first sign of life.

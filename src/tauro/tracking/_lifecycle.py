@@ -208,6 +208,10 @@ class LifecycleVerbs(TrackerCore):
         """Return the active run, opened if there is none; one so opened ends with :meth:`close`."""
         return self._to_write(None)
 
+    def opened_by_itself(self, run_id: str) -> bool:
+        """Tell whether an open run was opened by a verb without one, and not by ``start_run``."""
+        return any(run.run_id == run_id for run in self._implicit.values())
+
     def _open_implicit(self) -> Run:
         scope = run_scope.get()
         with self._guard:

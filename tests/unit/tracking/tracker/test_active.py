@@ -13,7 +13,7 @@ import pytest
 
 from tauro.errors import RunNotActiveError, StorageError, TrackingValidationError
 from tauro.events import HookType, get_hooks_manager
-from tauro.storage import LocalStorageBackend
+from tauro.storage import CachedStorage, LocalStorageBackend, MemoryStorageBackend
 from tauro.tracking import ExperimentTracker, RunStatus
 
 
@@ -321,3 +321,28 @@ def test_repair_ends_abandoned_runs(tmp_path: Path) -> None:
     found = ExperimentTracker(tmp_path).list_runs()[0]
     assert (found["status"], found["metrics"]) == ("FAILED", {"m": 5.0})
     assert found["error"]["type"] == "Abandoned"
+
+
+def test_two_trackers_share_a_memory_store() -> None:
+    """Runs, metrics and ends of one are seen by the other."""
+    storage = MemoryStorageBackend()
+    first, second = ExperimentTracker(storage), ExperimentTracker(storage)
+    run = first.start_run(name="r")
+    run.log_metric("m", 1.0)
+    assert second.search_runs(filter="metrics.m = 1") == [run.run_id]
+    assert second.get_metric_history(run.run_id, "m")["value"].tolist() == [1.0]
+    run.end()
+    again = second.resume_run(run.run_id)
+    again.end()
+    assert first.get_run(run.run_id).metrics == {"m": 1.0}
+
+
+def test_a_cache_under_a_tracker_loses_no_change(tmp_path: Path) -> None:
+    """Documents are read past it."""
+    place = LocalStorageBackend(tmp_path)
+    first, second = (ExperimentTracker(CachedStorage(place)) for _ in range(2))
+    run = first.start_run(name="r")
+    second.get_run(run.run_id)
+    first.set_tag(run.run_id, "a", 1)
+    second.set_tag(run.run_id, "b", 2)
+    assert ExperimentTracker(place).get_run(run.run_id).tags == {"a": "1", "b": "2"}
