@@ -13,6 +13,7 @@ import tauro
 from tools._markdown import docstring, first_paragraph, table
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_WIDTH = 92
 _QUOTED = re.compile(r"(: |-> )'([^']*)'")
 
 
@@ -56,9 +57,9 @@ def _thing(name: str, thing: Any, package: str) -> list[str]:
         if owner[1] in packages():
             return [f"## `{name}`", f"See [`tauro.{owner[1]}`]({where})."]
     if inspect.isclass(thing):
-        return [f"## `{name}`", _signature(name, thing), docstring(thing), *_members(name, thing)]
+        return [f"## `{name}`", signature(name, thing), docstring(thing), *_members(name, thing)]
     if callable(thing):
-        return [f"## `{name}`", _signature(name, thing), docstring(thing)]
+        return [f"## `{name}`", signature(name, thing), docstring(thing)]
     return [f"## `{name}`", f"A value of type `{type(thing).__name__}`."]
 
 
@@ -74,7 +75,7 @@ def _members(name: str, cls: type) -> list[str]:
             ]
         elif isinstance(raw, classmethod | staticmethod) or inspect.isfunction(raw):
             bound = getattr(cls, attribute)
-            parts += [f"### `{name}.{attribute}`", _signature(attribute, bound), docstring(bound)]
+            parts += [f"### `{name}.{attribute}`", signature(attribute, bound), docstring(bound)]
     return parts
 
 
@@ -83,7 +84,8 @@ def _is_ours(cls: type, attribute: str) -> bool:
     return owner.__module__.startswith("tauro.")
 
 
-def _signature(name: str, thing: Any) -> str:
+def signature(name: str, thing: Any) -> str:
+    """Return how a thing is called, as a block, "" where it does not say."""
     try:
         text = str(inspect.signature(thing))
     except (TypeError, ValueError):  # enumerations and classes made in C have none to show
@@ -91,4 +93,20 @@ def _signature(name: str, thing: Any) -> str:
     shown = (
         _QUOTED.sub(r"\1\2", _ADDRESS.sub("", text)).replace("self, ", "").replace("(self)", "()")
     )
-    return f"```text\n{name}{shown}\n```"
+    return f"```text\n{_broken(name + shown)}\n```"
+
+
+def _broken(line: str) -> str:
+    """Return a long signature with a line for each parameter."""
+    if len(line) <= _WIDTH or line.partition("(")[2].startswith(")"):
+        return line
+    depth, parts, start = 0, [], line.index("(") + 1
+    for place, letter in enumerate(line):
+        depth += (letter in "([{") - (letter in ")]}")
+        if place >= start and ((letter == "," and depth == 1) or (letter == ")" and depth == 0)):
+            parts.append(line[start:place].strip())
+            start = place + 1
+            if depth == 0:
+                break
+    body = "".join(f"    {part},\n" for part in parts)
+    return f"{line[: line.index('(') + 1]}\n{body}){line[start:]}"

@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
@@ -112,7 +112,10 @@ def _command(command: click.Command, path: str, parent: click.Context) -> Iterat
 
 def _option(option: click.Option, context: click.Context) -> tuple[str, str, str]:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    value = "" if option.is_flag else f"`{option.make_metavar(context)}`"
+    value = "" if option.is_flag else option.make_metavar(context)
+    if "|" in value:
+        value = value.strip("[]")
+    value = _words(value.split("|")) if value else ""
     remarks = [option.help or ""]
     if option.required:
         remarks.append("Required.")
@@ -121,6 +124,11 @@ def _option(option: click.Option, context: click.Context) -> tuple[str, str, str
     if option.show_default and not option.is_flag:
         remarks.append(f"Default: `{option.default}`.")
     return names, value, plain(" ".join(each for each in remarks if each))
+
+
+def _words(choices: Iterable[str]) -> str:
+    # A pipe in a cell is written differently for each reader of Markdown, so there is none.
+    return " or ".join(f"`{each}`" for each in choices)
 
 
 def settings_page() -> str:
@@ -169,7 +177,7 @@ def _setting(key: str) -> tuple[str, str, str, str]:
     )
     if field.default == "":
         default = ""
-    return f"`{key}`", f"`{field.type}`", default, attribute_docs(owner)[name]
+    return f"`{key}`", _words(str(field.type).split(" | ")), default, attribute_docs(owner)[name]
 
 
 def attribute_docs(cls: type) -> dict[str, str]:

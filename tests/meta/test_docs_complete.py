@@ -163,6 +163,24 @@ def test_sections_of_a_docstring_become_lists() -> None:
     ]
 
 
+def test_a_long_signature_has_a_line_for_each_parameter() -> None:
+    def documented(first: dict[str, int], *, second: str = "", third: tuple[int, ...] = ()) -> None:
+        """Do it."""
+
+    shown = api.signature("documented_at_some_length", documented)
+    assert shown.splitlines() == [
+        "```text",
+        "documented_at_some_length(",
+        "    first: dict[str, int],",
+        "    *,",
+        "    second: str = '',",
+        "    third: tuple[int, ...] = (),",
+        ") -> None",
+        "```",
+    ]
+    assert api.signature("reset", lambda: None) == "```text\nreset()\n```"
+
+
 def test_texts_below_members_are_read() -> None:
     assert member_docs(ExitCode)["FAILED"] == "The work was started and failed."
     assert not is_used("EventType.NO_SUCH_EVENT")
