@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable, Generator
 
 import pytest
 
@@ -34,6 +36,59 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def torture_seed(request: pytest.FixtureRequest) -> int:
     """The seed of a long loop; a failure prints it."""
     return int(request.config.getoption("--torture-seed"))
+
+
+TALLY = pytest.StashKey[Counter[str]]()
+COUNTED = ("kills", "faults", "races", "lost", "torn", "unexplained errors")
+_TORN = ("verify(", "problems(", "torn")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count what the loops do."""
+    config.stash[TALLY] = Counter()
+
+
+@pytest.fixture
+def torture_report(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Count for the table at the end: ``torture_report(kills=1)``, once it was looked after."""
+    tally = request.config.stash[TALLY]
+
+    def count(*, kills: int = 0, faults: int = 0, races: int = 0) -> None:
+        tally.update({"kills": kills, "faults": faults, "races": races})
+
+    return count
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of a loop that failed what it found: something lost, torn, or an unexplained error."""
+    report = yield
+    if report.failed and "torture_report" in getattr(item, "fixturenames", ()):
+        assert call.excinfo is not None
+        item.config.stash[TALLY][_what_failed(call.excinfo)] += 1
+    return report
+
+
+def _what_failed(found: pytest.ExceptionInfo[BaseException]) -> str:
+    """Tell torn from lost by what was asserted: that verify finds nothing, or anything else."""
+    if not found.errisinstance(AssertionError):
+        return "unexplained errors"
+    asserted = str(found.traceback[-1].statement)
+    return "torn" if any(word in asserted for word in _TORN) else "lost"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of a long run."""
+    config = terminalreporter.config
+    if not config.getoption("--torture"):
+        return
+    tally = config.stash[TALLY]
+    terminalreporter.section("torture")
+    for name in COUNTED:
+        terminalreporter.write_line(f"{name:<20}{tally[name]:>10}")
+    terminalreporter.write_line(f"{'seed':<20}{config.getoption('--torture-seed'):>10}")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -76,7 +76,9 @@ def _check_all(store: Store, writers: list[Writer]) -> None:
     assert all(store.read(run) == run for run in records.values())
 
 
-def _kill_round(tmp_path: Path, writers: list[Writer], seed: int) -> None:
+def _kill_round(
+    tmp_path: Path, writers: list[Writer], seed: int, torture_report: Callable[..., None]
+) -> None:
     chance = random.Random(seed)
     root = _root(tmp_path)
     for number in range(3):
@@ -85,6 +87,7 @@ def _kill_round(tmp_path: Path, writers: list[Writer], seed: int) -> None:
         writers[-1].wait_for(chance.randrange(1, 120))
         writers[-1].kill()
         _check_all(Store(root), writers)
+        torture_report(kills=1)
     reader = Store(root)
     reader.catalogue.publish()
     _check_all(reader, writers)
@@ -93,17 +96,21 @@ def _kill_round(tmp_path: Path, writers: list[Writer], seed: int) -> None:
 
 
 def test_a_new_process_finds_everything_acknowledged_after_a_kill(
-    tmp_path: Path, writers: list[Writer]
+    tmp_path: Path, writers: list[Writer], torture_report: Callable[..., None]
 ) -> None:
-    _kill_round(tmp_path, writers, seed=random.randrange(10**6))
+    _kill_round(tmp_path, writers, random.randrange(10**6), torture_report)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", range(60))
 def test_a_new_process_finds_everything_acknowledged_after_many_kills(
-    tmp_path: Path, writers: list[Writer], seed: int
+    tmp_path: Path,
+    writers: list[Writer],
+    seed: int,
+    torture_seed: int,
+    torture_report: Callable[..., None],
 ) -> None:
-    _kill_round(tmp_path, writers, seed)
+    _kill_round(tmp_path, writers, torture_seed * 1000 + seed, torture_report)
 
 
 def _race(tmp_path: Path, writers: list[Writer], count: int, runs: int) -> None:
@@ -131,16 +138,20 @@ def _race(tmp_path: Path, writers: list[Writer], count: int, runs: int) -> None:
     _check_all(Store(root), writers)
 
 
-def test_a_reader_never_misses_what_was_acknowledged(tmp_path: Path, writers: list[Writer]) -> None:
+def test_a_reader_never_misses_what_was_acknowledged(
+    tmp_path: Path, writers: list[Writer], torture_report: Callable[..., None]
+) -> None:
     _race(tmp_path, writers, count=2, runs=60)
+    torture_report(races=1, kills=1)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("attempt", range(5))
 def test_a_reader_never_misses_what_many_processes_acknowledged(
-    tmp_path: Path, writers: list[Writer], attempt: int
+    tmp_path: Path, writers: list[Writer], attempt: int, torture_report: Callable[..., None]
 ) -> None:
     _race(tmp_path, writers, count=8, runs=400)
+    torture_report(races=1, kills=1)
 
 
 def test_views_are_complete_once_all_have_closed(tmp_path: Path, writers: list[Writer]) -> None:

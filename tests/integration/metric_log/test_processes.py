@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,12 +75,13 @@ def test_what_was_acknowledged_survives_kill(tmp_path: Path, seed: int, *, maps:
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_what_was_acknowledged_survives_kill_hundreds_of_times(
-    tmp_path: Path, torture_seed: int
+    tmp_path: Path, torture_seed: int, torture_report: Callable[..., None]
 ) -> None:
     for number in range(200):
         folder = tmp_path / str(number)
         folder.mkdir()
         kill_and_read(folder, torture_seed * 1000 + number, maps=number % 4 != 3)
+        torture_report(kills=1)
 
 
 def race(folder: Path, processes: int, threads: int, points: int) -> None:
@@ -119,8 +121,11 @@ def test_processes_and_threads_write_one_run_while_it_is_read_and_compacted(
 
 
 @pytest.mark.torture
-def test_eight_processes_of_four_threads_write_one_run(tmp_path: Path) -> None:
+def test_eight_processes_of_four_threads_write_one_run(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     race(tmp_path, processes=8, threads=4, points=30_000)
+    torture_report(races=1)
 
 
 def prepared(folder: Path) -> None:

@@ -46,7 +46,13 @@ def check_whole(registry: ModelRegistry, source: Path, out: Path) -> None:
 
 
 def break_everywhere(
-    tmp_path: Path, verb: str, argument: str, fault: Fault, every: int, check: Check
+    tmp_path: Path,
+    verb: str,
+    argument: str,
+    fault: Fault,
+    every: int,
+    check: Check,
+    torture_report: Callable[..., None],
 ) -> None:
     """Break each ``every``-th call to the disk of a verb, and check what a fresh registry sees."""
     store, source = prepared(tmp_path)
@@ -67,6 +73,7 @@ def break_everywhere(
         reached.append(operation)
         check(broken, source, tmp_path / f"out-{step}", outcome == "returned")
         shutil.rmtree(broken)
+        torture_report(kills=fault == "die", faults=fault == "fail")
     else:
         pytest.fail("the verb never came to its end")
     assert len(reached) >= 3, reached
@@ -122,16 +129,28 @@ CASES = [
 @pytest.mark.parametrize("fault", ["die", "fail"])
 @pytest.mark.parametrize(("verb", "argument", "check", "every"), CASES, ids=[c[0] for c in CASES])
 def test_some_steps(
-    tmp_path: Path, verb: str, argument: str, check: Check, every: int, fault: Fault
+    tmp_path: Path,
+    verb: str,
+    argument: str,
+    check: Check,
+    every: int,
+    fault: Fault,
+    torture_report: Callable[..., None],
 ) -> None:
-    break_everywhere(tmp_path, verb, argument, fault, every, check)
+    break_everywhere(tmp_path, verb, argument, fault, every, check, torture_report)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("fault", ["die", "fail"])
 @pytest.mark.parametrize(("verb", "argument", "check", "every"), CASES, ids=[c[0] for c in CASES])
 def test_every_step(
-    tmp_path: Path, verb: str, argument: str, check: Check, every: int, fault: Fault
+    tmp_path: Path,
+    verb: str,
+    argument: str,
+    check: Check,
+    every: int,
+    fault: Fault,
+    torture_report: Callable[..., None],
 ) -> None:
     del every
-    break_everywhere(tmp_path, verb, argument, fault, 1, check)
+    break_everywhere(tmp_path, verb, argument, fault, 1, check, torture_report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,17 @@ def register_at_once(tmp_path: Path, processes: int, each: int) -> None:
     assert not list((store / "model_registry/staging").iterdir())
 
 
-def test_processes_count_together(tmp_path: Path) -> None:
+def test_processes_count_together(tmp_path: Path, torture_report: Callable[..., None]) -> None:
     register_at_once(tmp_path, processes=3, each=12)
+    torture_report(races=1)
 
 
 @pytest.mark.torture
-def test_sixteen_processes_count_together(tmp_path: Path) -> None:
+def test_sixteen_processes_count_together(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     register_at_once(tmp_path, processes=16, each=50)
+    torture_report(races=1)
 
 
 def test_processes_publish_one_index_together(tmp_path: Path) -> None:
@@ -82,10 +87,14 @@ def race_at_once(tmp_path: Path, processes: int, each: int) -> None:
     assert fresh.verify() == []
 
 
-def test_racing_processes_leave_one_production_and_nothing_used_deleted(tmp_path: Path) -> None:
+def test_racing_processes_leave_one_production_and_nothing_used_deleted(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     race_at_once(tmp_path, processes=3, each=40)
+    torture_report(races=1)
 
 
 @pytest.mark.torture
-def test_a_long_race(tmp_path: Path) -> None:
+def test_a_long_race(tmp_path: Path, torture_report: Callable[..., None]) -> None:
     race_at_once(tmp_path, processes=8, each=300)
+    torture_report(races=1)

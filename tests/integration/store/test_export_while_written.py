@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ context = MLOpsContext(storage_path=store, registry_durability="process")
 tracker, registry = context.experiment_tracker, context.model_registry
 experiment = tracker.create_experiment("shared")
 for turn in itertools.count():
+    if os.path.exists(board + ".stop"):
+        break
     run = tracker.start_run(experiment, f"{number}-{turn}", {"turn": turn})
     for step in range(200):
         run.log_metric("m", turn + step / 1000, step=step)
@@ -42,6 +45,7 @@ for turn in itertools.count():
         told.write(f"version model-{number} {version} 0\\n")
     if turn % 4 == 3:
         tracker.compact()
+context.close()
 """
 
 
@@ -82,7 +86,9 @@ def check(copy: Path, told: list[list[str]]) -> None:
                 assert text == f"second {run.parameters['turn']}"
 
 
-def export_often(folder: Path, writers: int, exports: int) -> None:
+def export_often(
+    folder: Path, writers: int, exports: int, torture_report: Callable[..., None]
+) -> None:
     store = folder / "store"
     boards = [folder / f"board{number}" for number in range(writers)]
     processes = [
@@ -102,21 +108,28 @@ def export_often(folder: Path, writers: int, exports: int) -> None:
                 facts = export_store(context.storage, folder / f"copy{turn}")
                 assert facts["runs"] > 0
                 check(folder / f"copy{turn}", told)
-        assert all(process.poll() is None for process in processes), "a writer was disturbed"
+                torture_report(races=1)
+        for board in boards:
+            board.with_name(f"{board.name}.stop").touch()
+        for process in processes:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, f"a writer was disturbed: {errors.decode()}"
     finally:
         for process in processes:
             process.kill()
-            process.communicate()
+            process.wait()
     assert problems(store) == []
 
 
-def test_an_export_is_whole_while_others_write(tmp_path: Path) -> None:
+def test_an_export_is_whole_while_others_write(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     """Every copy opens, is undamaged, and holds all that was acknowledged before it was begun."""
-    export_often(tmp_path, writers=2, exports=2)
+    export_often(tmp_path, writers=2, exports=2, torture_report=torture_report)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
-def test_many_exports_while_many_write(tmp_path: Path) -> None:
+def test_many_exports_while_many_write(tmp_path: Path, torture_report: Callable[..., None]) -> None:
     """The same, long."""
-    export_often(tmp_path, writers=4, exports=60)
+    export_often(tmp_path, writers=4, exports=60, torture_report=torture_report)

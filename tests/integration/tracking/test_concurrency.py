@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,23 +106,32 @@ def make_many(store: Path, processes: int, threads: int, runs: int) -> None:
     assert not list(fresh.verify())
 
 
-def test_several_processes_and_threads_log_to_one_run(tmp_path: Path) -> None:
+def test_several_processes_and_threads_log_to_one_run(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     """Every point is there once, in each writer's order; so is every tag."""
     log_to_one(tmp_path / "store", processes=3, threads=3, points=200)
+    torture_report(races=1)
 
 
-def test_several_processes_make_runs_while_others_search(tmp_path: Path) -> None:
+def test_several_processes_make_runs_while_others_search(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     """One experiment is made, every run is there once, and searches never go back."""
     make_many(tmp_path / "store", processes=3, threads=2, runs=10)
+    torture_report(races=1)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
-def test_eight_processes_with_four_threads(tmp_path: Path) -> None:
+def test_eight_processes_with_four_threads(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     """The same, wide."""
     for turn in range(10):
         log_to_one(tmp_path / f"one{turn}", processes=8, threads=4, points=2000)
         make_many(tmp_path / f"many{turn}", processes=8, threads=4, runs=50)
+        torture_report(races=2)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,25 +77,28 @@ def check_run(
         assert run.is_abandoned
 
 
-def kill_often(folder: Path, kills: int, seed: int) -> None:
+def kill_often(folder: Path, kills: int, seed: int, report: Callable[..., None]) -> None:
     store, board, known = folder / "store", folder / "board", set[str]()
     runs = 0
     for turn in range(kills):
         told = kill_once(store, board, seed * 10_000 + turn)
         runs += check(store, told, known)
         assert not list(ExperimentTracker(store).verify()), f"seed {seed}, kill {turn}"
+        report(kills=1)
     print(f"{kills} kills, {runs} runs, none lost, none torn")
 
 
-def test_what_was_acknowledged_survives_kill(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_kill(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
     """A few kills of the same store, one after the other."""
-    kill_often(tmp_path, 4, seed=1)
+    kill_often(tmp_path, 4, seed=1, report=torture_report)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_what_was_acknowledged_survives_hundreds_of_kills(
-    tmp_path: Path, torture_seed: int
+    tmp_path: Path, torture_seed: int, torture_report: Callable[..., None]
 ) -> None:
     """The same, long."""
-    kill_often(tmp_path, 250, seed=torture_seed)
+    kill_often(tmp_path, 250, seed=torture_seed, report=torture_report)

@@ -116,7 +116,10 @@ def live_with_fault(store: Path, turn: int, fault: Callable[[str, str], int | No
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["ENOSPC", "EIO"])
 def test_a_failing_call_loses_nothing_acknowledged(
-    tmp_path: Path, code: int, request: pytest.FixtureRequest
+    tmp_path: Path,
+    code: int,
+    request: pytest.FixtureRequest,
+    torture_report: Callable[..., None],
 ) -> None:
     """Whichever call fails: a clear error of ours, and all that was acknowledged is there."""
 
@@ -129,9 +132,10 @@ def test_a_failing_call_loses_nothing_acknowledged(
         store = tmp_path / f"store{turn}"
         done = live_with_fault(store, turn, fail)
         check(store, done)
+        torture_report(faults=1)
 
 
-def test_a_short_write_is_completed(tmp_path: Path) -> None:
+def test_a_short_write_is_completed(tmp_path: Path, torture_report: Callable[..., None]) -> None:
     """A write that takes one byte is repeated for the rest; everything succeeds."""
 
     def short(operation: str, path: str) -> int | None:
@@ -142,12 +146,13 @@ def test_a_short_write_is_completed(tmp_path: Path) -> None:
         done = live_with_fault(tmp_path / f"store{turn}", turn, short)
         assert tuple(done) == STEPS
         check(tmp_path / f"store{turn}", done)
+        torture_report(faults=1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_death_at_any_call_loses_nothing_acknowledged(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, request: pytest.FixtureRequest, torture_report: Callable[..., None]
 ) -> None:
     """The process ends before each call in turn; a fresh one finds all that was acknowledged."""
     for turn in turns(request, len(calls_of_a_life(tmp_path)), 3):
@@ -162,6 +167,7 @@ def test_a_death_at_any_call_loses_nothing_acknowledged(
         os.waitpid(child, 0)
         told = board.read_text().split() if board.exists() else []
         check(store, told)
+        torture_report(kills=1)
 
 
 def die_at(store: Path, turn: int, board: Path) -> None:
