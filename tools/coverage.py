@@ -25,7 +25,8 @@ _INTRO = (
     "Every numbered item of the public surface that is done, and the tests that show it. The "
     "numbers are those of `SURFACE.md` and of the five documents in `../shared/seeds`; a line "
     f"`seed 001/07` is block 7 of document 001, run as it stands there by `tests/{SEED_BLOCKS}`. "
-    "An item that is not here is not done, or no test shows it."
+    "An item that is not here is not done, or no test shows it. Tests of frameworks that few have "
+    "run by `make frameworks`; those of PostgreSQL where it is installed."
 )
 _HEADINGS = {
     "000": "The first generation (000)",

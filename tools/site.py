@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         if "Inside" in entry:
             entry["Inside"].append({"Decisions": [f"adr/{each.name}" for each in decisions]})
     return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Leave out why a block is not run: Markdown's fences know a language and nothing else."""
+    return re.sub(r"^(```\w+) norun:.*$", r"\1", markdown, flags=re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

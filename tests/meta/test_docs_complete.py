@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from tools import api, reference
 from tools._markdown import docstring
 from tools._source import is_used, member_docs
 
-from tauro.cli._main import COMMANDS, root
+from tauro.cli._main import COMMANDS, main, root
 from tauro.config import SETTING_KEYS
 from tauro.errors import ErrorCode, ExitCode
 from tauro.events import EventType, HookType
@@ -108,6 +109,44 @@ def test_the_commands_that_a_page_shows_exist(page: Path) -> None:
             command_line = line.removeprefix("$ ").strip()
             if command_line.startswith("tauro ") and "…" not in command_line:
                 _check(command_line, page)
+
+
+@pytest.mark.parametrize("name", ["getting-started", "events", "operations", "security"])
+def test_the_commands_of_a_page_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python and shell blocks in their order, in one folder; a block that does not run says why."""
+    from tauro.mlops import set_mlops_context
+
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / f"{name}.md"
+    namespace: dict[str, object] = {"__name__": "docs"}
+    ran = 0
+    try:
+        for info, body in blocks(page):
+            kind, _, rest = info.partition(" ")
+            if rest.startswith("norun:"):
+                assert len(rest) > 20, "say why the block does not run"
+            elif kind == "python":
+                exec(compile(body, page.name, "exec"), namespace)
+            elif kind == "bash":
+                ran += sum(_run(line, monkeypatch) for line in body.splitlines())
+    finally:
+        set_mlops_context(None)
+        logging.captureWarnings(capture=False)
+    assert ran
+
+
+def _run(line: str, monkeypatch: pytest.MonkeyPatch) -> bool:
+    program, *arguments = shlex.split(line, comments=True) or [""]
+    if program == "cd":
+        monkeypatch.chdir(arguments[0])
+    elif program:
+        assert program == "tauro", f"{line!r} is not run: mark its block norun"
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0, line
+    return program == "tauro"
 
 
 def _check(line: str, page: Path) -> None:
