@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import quote
 
-from tauro.errors import ArtifactNotFoundError, StorageNotFoundError, TrackingValidationError
-from tauro.storage import StorageBackend
+from tauro._internal import _fs
+from tauro._internal._paths import check_source
+from tauro.errors import (
+    ArtifactNotFoundError,
+    StorageError,
+    StorageNotFoundError,
+    TrackingValidationError,
+)
+from tauro.storage import (
+    StorageBackend,
+    SupportsLocalPath,
+    check_outside,
+    folder_digest,
+    folder_files,
+)
 from tauro.tracking._documents import ROOT
-from tauro.tracking._models import ArtifactRecord
+from tauro.tracking._models import ArtifactRecord, RunRecord
 from tauro.types import StrPath
+
+_DRIVE: Final = re.compile(r"[A-Za-z]:(?:/|\Z)")
 
 
 def artifact_folder(run_id: str) -> str:
@@ -25,7 +45,7 @@ def logical_path(path: str) -> str:
     """
     text = str(path).replace("\\", "/")
     parts = PurePosixPath(text).parts
-    if not parts or text.startswith("/") or ".." in parts or ":" in parts[0]:
+    if not parts or text.startswith("/") or ".." in parts or _DRIVE.match(text):
         raise TrackingValidationError(
             f"{path!r} is not a name for an artifact; expected a relative path without '..'.",
             context={"path": str(path)},
@@ -33,27 +53,59 @@ def logical_path(path: str) -> str:
     return "/".join(parts)
 
 
+def artifact_key(run_id: str, path: StrPath) -> str:
+    """Return the key of an artifact, of all of a run's for ``""`` and ``"."``."""
+    top = artifact_folder(run_id)
+    return f"{top}/{logical_path(str(path))}" if PurePosixPath(path).parts else top
+
+
+def artifact_uri(run_uri: str, path: str) -> str:
+    """Return the URI of an artifact, its name encoded as the URI of the run is."""
+    return f"{run_uri}/{quote(path)}"
+
+
 def put_file(
     storage: StorageBackend, run_id: str, source: StrPath, destination: str
 ) -> ArtifactRecord:
     """Copy a file or folder to a run.
 
+    A folder is laid over what is there: files of the same name are replaced, others stay.
+
     Args:
         storage: The store.
         run_id: The run.
-        source: What to copy.
-        destination: The folder inside the run, "" for its top.
+        source: What to copy. A link is kept under its own name.
+        destination: The folder inside the run, "" or "." for its top.
     """
-    path = Path(source)
-    folder = logical_path(destination) + "/" if destination else ""
-    name = folder + path.resolve().name
-    written = storage.write_artifact(path, f"{artifact_folder(run_id)}/{name}")
-    return ArtifactRecord(
-        path=name,
-        size=written.size,
-        sha256=written.sha256 or "",
-        is_dir=written.format == "directory",
-    )
+    path = check_source(source)
+    key = f"{artifact_key(run_id, destination)}/{path.absolute().name}"
+    name = key[len(artifact_folder(run_id)) + 1 :]
+    if path.is_dir():
+        return _put_files(storage, path, key, name)
+    written = storage.write_artifact(path, key)
+    return ArtifactRecord(path=name, size=written.size, sha256=written.sha256 or "")
+
+
+def _put_files(storage: StorageBackend, folder: Path, key: str, name: str) -> ArtifactRecord:
+    """Copy the files of a folder and return the record of all that the run then has under it."""
+    if isinstance(storage, SupportsLocalPath):
+        check_outside(folder, str(storage.local_path(key)))
+    files = list(folder_files(folder))
+    if not files:
+        raise TrackingValidationError(
+            f"The folder {str(folder)!r} has no file in it, so there is nothing to keep.",
+            context={"path": str(folder)},
+        )
+    size, hashes = 0, {}
+    for each, file in files:
+        inner = each.replace(os.sep, "/")
+        written = storage.write_artifact(file, f"{key}/{inner}")
+        size, hashes[inner] = size + written.size, written.sha256 or ""
+    for other in storage.list_paths(key):
+        inner = other[len(key) + 1 :]
+        if inner not in hashes:
+            size, hashes[inner] = size + storage.size(other), hash_stored(storage, other)
+    return ArtifactRecord(path=name, size=size, sha256=folder_digest(hashes), is_dir=True)
 
 
 def put_folder(storage: StorageBackend, run_id: str, source: Path, path: str) -> ArtifactRecord:
@@ -70,31 +122,72 @@ def put_bytes(storage: StorageBackend, run_id: str, data: bytes, path: str) -> A
     return ArtifactRecord(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def list_files(storage: StorageBackend, run_id: str, path: str) -> list[ArtifactRecord]:
-    """Return the files of a run below a path, sorted by path.
+def list_files(
+    storage: StorageBackend, record: RunRecord, path: StrPath = ""
+) -> list[ArtifactRecord]:
+    """Return the files of a run below a path, sorted by path; none of them is read.
+
+    Those that were logged one by one have the hash that was recorded, those of folders none.
 
     Raises:
         ArtifactNotFoundError: Nothing is at the path.
     """
-    top = artifact_folder(run_id)
-    below = f"{top}/{logical_path(path)}" if path else top
+    top, below = artifact_folder(record.run_id), artifact_key(record.run_id, path)
     keys = storage.list_paths(below)
-    if not keys and path:
-        raise _absent(run_id, path)
-    return [ArtifactRecord(path=key[len(top) + 1 :], size=storage.stat(key).size) for key in keys]
+    if not keys and below != top:
+        raise _absent(record.run_id, str(path))
+    hashes = {each.path: each.sha256 for each in standing(record.artifacts) if not each.is_dir}
+    names = [key[len(top) + 1 :] for key in keys]
+    return [
+        ArtifactRecord(path=name, size=storage.size(key), sha256=hashes.get(name, ""))
+        for name, key in zip(names, keys, strict=True)
+    ]
 
 
-def get_file(storage: StorageBackend, run_id: str, path: str, destination: StrPath) -> None:
+def standing(artifacts: Sequence[ArtifactRecord]) -> list[ArtifactRecord]:
+    """Return the records that still say what is there, in the order logged.
+
+    A folder that was logged later covers what was logged below it before.
+    """
+    folders: list[str] = []
+    kept = []
+    for each in reversed(artifacts):
+        if not any(each.path.startswith(folder) for folder in folders):
+            kept.append(each)
+        if each.is_dir:
+            folders.append(each.path + "/")
+    return kept[::-1]
+
+
+def hash_stored(storage: StorageBackend, key: str) -> str:
+    """Return the SHA-256 of a stored file, read in pieces where the place has files.
+
+    Raises:
+        StorageNotFoundError: No file is there.
+        StorageError: It cannot be read.
+    """
+    if not isinstance(storage, SupportsLocalPath):
+        return hashlib.sha256(storage.read_bytes(key)).hexdigest()
+    try:
+        return _fs.hash_file(str(storage.local_path(key)))[1]
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise StorageNotFoundError(f"There is no file {key!r}.", context={"path": key}) from error
+    except OSError as error:
+        raise StorageError(
+            f"{key!r} cannot be read: {error.strerror or error}.", context={"path": key}
+        ) from error
+
+
+def get_file(storage: StorageBackend, run_id: str, path: StrPath, destination: StrPath) -> None:
     """Copy an artifact (all of them for ``""``) to a local path.
 
     Raises:
         ArtifactNotFoundError: Nothing is at the path.
     """
-    key = f"{artifact_folder(run_id)}/{logical_path(path)}" if path else artifact_folder(run_id)
     try:
-        storage.read_artifact(key, destination)
+        storage.read_artifact(artifact_key(run_id, path), destination)
     except StorageNotFoundError as error:
-        raise _absent(run_id, path) from error
+        raise _absent(run_id, str(path)) from error
 
 
 def _absent(run_id: str, path: str) -> ArtifactNotFoundError:

@@ -12,6 +12,8 @@ import yaml
 
 from tauro.errors import TrackingValidationError
 
+_IMAGE_FORMATS = {"JPG": "JPEG", "TIF": "TIFF"}
+
 
 def dict_bytes(data: Any, path: str) -> bytes:
     """Return a mapping or list as JSON, or as YAML where the path ends so.
@@ -74,22 +76,31 @@ def figure_bytes(figure: Any, path: str, options: Mapping[str, Any]) -> bytes:
     """Return a figure as the format that the path's suffix names.
 
     Raises:
-        TrackingValidationError: The object has no way to save itself.
+        TrackingValidationError: The object has no way to save itself, or none in that format.
     """
     kind = PurePosixPath(path).suffix.lstrip(".").lower() or "png"
-    buffer = io.BytesIO()
-    if hasattr(figure, "savefig"):
-        figure.savefig(buffer, format=kind, **{"bbox_inches": "tight", **options})
-        return buffer.getvalue()
-    if hasattr(figure, "to_html") and kind == "html":
-        return str(figure.to_html(**options)).encode()
-    if hasattr(figure, "to_image"):
+    as_page = hasattr(figure, "to_html") and kind == "html"
+    if not (as_page or hasattr(figure, "savefig") or hasattr(figure, "to_image")):
+        raise TrackingValidationError(
+            f"A {type(figure).__name__} is not a figure: it has neither savefig, to_html nor "
+            "to_image.",
+            context={"path": path, "type": type(figure).__name__},
+            suggestions=["Give a Matplotlib or Plotly figure, or keep a file with log_artifact."],
+        )
+    try:
+        if hasattr(figure, "savefig"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, **{"bbox_inches": "tight", **options})
+            return buffer.getvalue()
+        if as_page:
+            return str(figure.to_html(**options)).encode()
         return bytes(figure.to_image(format=kind, **options))
-    raise TrackingValidationError(
-        f"A {type(figure).__name__} is not a figure: it has neither savefig, to_html nor to_image.",
-        context={"path": path, "type": type(figure).__name__},
-        suggestions=["Give a Matplotlib or Plotly figure, or keep a file with log_artifact."],
-    )
+    except ValueError as error:
+        raise TrackingValidationError(
+            f"The figure for {path!r} cannot be written as {kind!r}: {error}.",
+            context={"path": path, "format": kind},
+            suggestions=["End the path in .png, .svg or .pdf, or .html for a Plotly figure."],
+        ) from error
 
 
 def image_bytes(image: Any, path: str) -> bytes:
@@ -98,13 +109,22 @@ def image_bytes(image: Any, path: str) -> bytes:
     Floats are taken as 0 to 1, integers as 0 to 255.
 
     Raises:
-        TrackingValidationError: It is neither.
+        TrackingValidationError: It is neither, or cannot be written in the format of the suffix.
     """
     if not hasattr(image, "save"):
         image = _from_array(image, path)
     buffer = io.BytesIO()
     kind = PurePosixPath(path).suffix.lstrip(".").upper() or "PNG"
-    image.save(buffer, format="JPEG" if kind == "JPG" else kind)
+    try:
+        image.save(buffer, format=_IMAGE_FORMATS.get(kind, kind))
+    except (KeyError, ValueError, OSError) as error:
+        # KeyError: no such format; OSError: the format has no such mode, as JPEG has no alpha.
+        why = "no such format is known" if isinstance(error, KeyError) else str(error)
+        raise TrackingValidationError(
+            f"The image for {path!r} cannot be written as {kind}: {why}.",
+            context={"path": path, "format": kind},
+            suggestions=["End the path in .png, which keeps every image."],
+        ) from error
     return buffer.getvalue()
 
 

@@ -67,7 +67,13 @@ def _of_path(path: Path) -> str:
     if path.is_file():
         return f"sha256:{_fs.hash_file(str(path))[1]}"
     digest = hashlib.sha256()
-    for file in _fs.walk_files(str(path)):
+    for file in _fs.walk_files(str(path)) if path.is_dir() else [str(path)]:
+        if not os.path.isfile(file):
+            # Reading a pipe or a device may never end; a link may lead to a folder or nowhere.
+            raise TrackingValidationError(
+                f"The dataset {str(path)!r} has no fingerprint: {file!r} is not a regular file.",
+                context={"path": file},
+            )
         line = f"{os.path.relpath(file, path)}\0{_fs.hash_file(file)[1]}\n"
         digest.update(line.encode())
     return f"sha256:{digest.hexdigest()}"

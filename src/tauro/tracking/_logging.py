@@ -341,7 +341,7 @@ class LogVerbs(LifecycleVerbs):
 
         artifact = put(run.run_id)
         self._write(run, Operation.ARTIFACT_LOG, {"artifact": artifact}, add)
-        return f"{run.artifact_uri}/{artifact.path}"
+        return _artifacts.artifact_uri(run.artifact_uri, artifact.path)
 
     # Models, inputs
 

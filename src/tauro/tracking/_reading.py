@@ -304,8 +304,8 @@ class ReadVerbs(LogVerbs):
 
     def list_artifacts(self, run_id: RunLike, path: str = "") -> list[ArtifactRecord]:
         """Return the files of a run below a path, sorted by path."""
-        run = self.get_run(run_id)
-        return _artifacts.list_files(self.storage, run.run_id, path)
+        record = self._read_record(self.get_run(run_id).run_id)
+        return _artifacts.list_files(self.storage, record, path)
 
     def download_artifact(self, run_id: RunLike, path: str, destination: StrPath) -> None:
         """Copy an artifact of a run, all of them for ``""``, to a local path."""

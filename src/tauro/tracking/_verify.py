@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -11,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from tauro.errors import CorruptDataError, StorageNotFoundError
+from tauro.errors import CorruptDataError, StorageError, StorageNotFoundError
 from tauro.storage import StorageBackend, folder_digest
-from tauro.tracking._artifacts import artifact_folder
+from tauro.tracking._artifacts import artifact_folder, hash_stored, standing
 from tauro.tracking._documents import ROOT
-from tauro.tracking._models import RunRecord, decode_experiment, decode_run
+from tauro.tracking._models import ArtifactRecord, RunRecord, decode_experiment, decode_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +107,22 @@ def _is_whole(
     """Tell whether a folder is as it was logged, as far as its hash can tell.
 
     What was logged into it later stands beside what its hash covers. Where that replaced a file,
-    the hash of the file before is known to nobody, and the folder's says nothing any more.
+    the sizes differ and the hash says nothing any more: what it was of is known to nobody.
     """
     paths = storage.list_paths(key)
     if not paths:
         raise StorageNotFoundError(f"Nothing is at {key!r}.", context={"path": key})
     if paths == [key]:
         return False  # a file now
-    if not folder.sha256:
+    names = {path[len(key) + 1 :]: path for path in paths}
+    own = {name: path for name, path in names.items() if not _is_of(name, folder, later)}
+    if later and sum(map(storage.size, own.values())) != folder.size:
         return True
-    hashes = {path[len(key) + 1 :]: hash_stored(storage, path) for path in paths}
-    if not later:
-        return folder_digest(hashes) == folder.sha256
-    return True
+    hashes = {name: hash_stored(storage, path) for name, path in own.items()}
+    return not folder.sha256 or folder_digest(hashes) == folder.sha256
+
+
+def _is_of(name: str, folder: ArtifactRecord, later: list[ArtifactRecord]) -> bool:
+    """Tell whether a file of a folder was logged by one of the later records."""
+    path = f"{folder.path}/{name}"
+    return any(path == each.path or path.startswith(f"{each.path}/") for each in later)
