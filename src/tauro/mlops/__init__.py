@@ -25,7 +25,13 @@ if TYPE_CHECKING:
         SafeTransaction,
         Transaction,
     )
-    from tauro.drift import DriftDetector
+    from tauro.drift import (
+        DataDriftReport,
+        DriftDetector,
+        ReferenceProfile,
+        create_drift_detector,
+        drift_gate,
+    )
     from tauro.errors import (
         DeploymentError,
         DriftDetectionError,
@@ -64,7 +70,10 @@ if TYPE_CHECKING:
         get_metrics_collector,
         get_observers,
     )
-    from tauro.flavors import ModelSignature, infer_signature
+    from tauro.flavors import (
+        ModelSignature,
+        infer_signature,
+    )
     from tauro.health import (
         CheckResult,
         ComponentHealthCheck,
@@ -81,15 +90,29 @@ if TYPE_CHECKING:
         is_healthy,
         is_ready,
     )
-    from tauro.mlops._base import BaseMLOpsComponent, ComponentState, ValidationMixin
-    from tauro.mlops._config import MLOpsConfig
-    from tauro.mlops._context import MLOpsContext, get_mlops_context, init_mlops, set_mlops_context
+    from tauro.mlops._base import (
+        BaseMLOpsComponent,
+        ComponentState,
+        ValidationMixin,
+    )
+    from tauro.mlops._config import (
+        MLOpsConfig,
+    )
+    from tauro.mlops._context import (
+        MLOpsContext,
+        get_mlops_context,
+        init_mlops,
+        set_mlops_context,
+    )
     from tauro.mlops._factories import (
         ExperimentTrackerFactory,
         ModelRegistryFactory,
         StorageBackendFactory,
+        create_experiment_tracker,
     )
-    from tauro.mlops._paths import PathManager
+    from tauro.mlops._paths import (
+        PathManager,
+    )
     from tauro.mlops._protocols import (
         EventEmitterProtocol,
         ExperimentTrackerProtocol,
@@ -108,9 +131,23 @@ if TYPE_CHECKING:
         ModelVersioning,
         create_model_versioning,
     )
-    from tauro.pipeline import MLOpsPipeline, PipelineStage, create_mlops_pipeline
-    from tauro.registry import ModelMetadata, ModelRegistry, ModelStage, ModelVersion
-    from tauro.resilience import CircuitBreaker, CircuitState, RetryConfig, with_retry
+    from tauro.pipeline import (
+        MLOpsPipeline,
+        PipelineStage,
+        create_mlops_pipeline,
+    )
+    from tauro.registry import (
+        ModelMetadata,
+        ModelRegistry,
+        ModelStage,
+        ModelVersion,
+    )
+    from tauro.resilience import (
+        CircuitBreaker,
+        CircuitState,
+        RetryConfig,
+        with_retry,
+    )
     from tauro.storage import (
         CachedStorage,
         LocalStorageBackend,
@@ -129,7 +166,9 @@ if TYPE_CHECKING:
         RunPage,
         RunStatus,
     )
-    from tauro.validation import PathValidator
+    from tauro.validation import (
+        PathValidator,
+    )
 
 _HOMES = {
     "tauro.cache": (
@@ -148,7 +187,13 @@ _HOMES = {
         "SafeTransaction",
         "Transaction",
     ),
-    "tauro.drift": ("DriftDetector",),
+    "tauro.drift": (
+        "DataDriftReport",
+        "DriftDetector",
+        "ReferenceProfile",
+        "create_drift_detector",
+        "drift_gate",
+    ),
     "tauro.errors": (
         "DeploymentError",
         "DriftDetectionError",
@@ -223,6 +268,7 @@ _HOMES = {
         "ExperimentTrackerFactory",
         "ModelRegistryFactory",
         "StorageBackendFactory",
+        "create_experiment_tracker",
     ),
     "tauro.mlops._paths": ("PathManager",),
     "tauro.mlops._protocols": (
@@ -299,6 +345,7 @@ __all__ = [
     "CircuitState",
     "ComponentHealthCheck",
     "ComponentState",
+    "DataDriftReport",
     "DatabaseConnection",
     "DatasetInput",
     "DeploymentError",
@@ -358,6 +405,7 @@ __all__ = [
     "PrefixedStorage",
     "ReadOnlyStorage",
     "ReadWriteLock",
+    "ReferenceProfile",
     "RegistryError",
     "RetryConfig",
     "Run",
@@ -381,10 +429,13 @@ __all__ = [
     "check_health",
     "collect_garbage",
     "compact_store",
+    "create_drift_detector",
     "create_error_response",
+    "create_experiment_tracker",
     "create_mlops_pipeline",
     "create_model_versioning",
     "describe_store",
+    "drift_gate",
     "get_audit_logger",
     "get_event_emitter",
     "get_health_monitor",

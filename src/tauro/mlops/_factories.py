@@ -8,6 +8,7 @@ from tauro.mlops._context import MLOpsContext
 from tauro.registry import ModelRegistry
 from tauro.storage import StorageBackend
 from tauro.tracking import ExperimentTracker
+from tauro.types import StrPath
 
 
 class StorageBackendFactory:
@@ -47,3 +48,16 @@ class ModelRegistryFactory:
             ConfigError: A setting is unknown or its value is not acceptable.
         """
         return MLOpsContext(backend_type=backend_type, **settings).model_registry
+
+
+def create_experiment_tracker(
+    tracking_uri: StrPath | None = None, *, tenant_id: str | None = None, **options: Any
+) -> ExperimentTracker:
+    """Return a tracker of a store, by default of the active one.
+
+    Args:
+        tracking_uri: A folder or a URL.
+        tenant_id: Use only this tenant's part of the store.
+        options: As :class:`ExperimentTracker` takes them.
+    """
+    return ExperimentTracker(tracking_uri=tracking_uri, tenant_id=tenant_id, **options)
