@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tarfile
 import zlib
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Final, cast
 
 from tauro._internal import _fs
 from tauro._internal._paths import check_key
@@ -14,6 +17,15 @@ from tauro.storage._format import FORMAT_KEY
 
 SUFFIXES: Final = (".tar", ".tar.gz", ".tgz")
 _CHUNK: Final = 1 << 20
+_GZIP: Final = b"\x1f\x8b"
+_UNREADABLE: Final = (
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    FileExistsError,
+    NotADirectoryError,
+)
 
 
 def is_archive(path: str) -> bool:
@@ -52,17 +64,31 @@ def unpack(path: str, folder: str) -> None:
         FileNotFoundError: There is none.
     """
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with _opened(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             for member in archive:
                 name = _checked_name(path, member)
                 if name and not member.isdir():
                     _extract(archive, member, os.path.join(folder, name))
-    except (tarfile.TarError, EOFError, zlib.error, FileExistsError, NotADirectoryError) as error:
+            while stream.read(_CHUNK):
+                pass  # The checksum of what was compressed stands at its end.
+    except _UNREADABLE as error:
         raise CorruptDataError(
             f"{path} is not an archive of a store, or was cut off: {error}.",
             context={"path": path},
             suggestions=["Make it again: tauro store export DEST.tar"],
         ) from error
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    with open(path, "rb") as file:
+        start = file.read(len(_GZIP))
+        file.seek(0)
+        if start != _GZIP:
+            yield file
+            return
+        with gzip.open(file) as stream:
+            yield cast("IO[bytes]", stream)
 
 
 def _checked_name(path: str, member: tarfile.TarInfo) -> str:

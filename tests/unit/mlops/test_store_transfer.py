@@ -267,13 +267,30 @@ def test_an_archive_that_was_cut_off_is_refused(tmp_path: Path, suffix: str) -> 
     with context_of(tmp_path / "store") as context:
         export_store(context.storage, whole)
     data = whole.read_bytes()
-    # A tar ends in zeros, which are not missed.
-    end = len(data.rstrip(b"\0"))
-    for part in (0, 1, 300, 512, end // 4, end // 2, end - 700, end - 20):
+    # A tar ends in zeros, which are not missed; what is compressed ends in its checksum.
+    end = len(data) if suffix == ".tar.gz" else len(data.rstrip(b"\0"))
+    for part in (0, 1, 300, 512, end // 4, end // 2, end - 700, end - 20, end - 1):
         cut = tmp_path / f"cut{part}{suffix}"
         cut.write_bytes(data[:part])
         with pytest.raises((CorruptDataError, StoreFormatError)):
             import_store(context_of(tmp_path / "new"), cut)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_compressed_archive_in_which_a_byte_was_flipped_is_refused(tmp_path: Path) -> None:
+    """Wherever it is, also where nothing but the checksum tells."""
+    make(tmp_path / "store")
+    whole = tmp_path / "copy.tar.gz"
+    with context_of(tmp_path / "store") as context:
+        export_store(context.storage, whole)
+    data = whole.read_bytes()
+    start = data.index(b"\0", 10) + 1  # Before it stands a name that nobody reads.
+    for place in range(start, len(data), len(data) // 12):
+        flipped = bytearray(data)
+        flipped[place] ^= 0x40
+        (tmp_path / "flipped.tar.gz").write_bytes(bytes(flipped))
+        with pytest.raises((CorruptDataError, StoreFormatError, PathNotAllowedError)):
+            import_store(context_of(tmp_path / "new"), tmp_path / "flipped.tar.gz")
     assert not (tmp_path / "new").exists()
 
 
