@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_list(tauro: Tauro, store: list[str]) -> None:
     called = tauro("runs", "list")
     assert called.code == 0
     lines = called.out.splitlines()
-    assert lines[0].split() == ["Run", "Name", "Status", "Started", "loss"]
+    assert lines[0].split() == ["Run", "Name", "Status", "Started", "Took", "loss"]
     assert [line.split()[1] for line in lines[1:]] == ["r2", "r1", "r0"]
     found = tauro("runs", "list", "--json", "--limit", 2).json
     assert [run["name"] for run in found] == ["r2", "r1"]
@@ -68,8 +69,8 @@ def test_history_and_watch(tauro: Tauro, store: list[str]) -> None:
     rows = tauro("runs", "history", store[0], "loss", "--json").json
     assert [row["step"] for row in rows] == [0, 1, 2]
     assert "it has loss" in tauro("runs", "history", store[0], "los").out
-    watched = tauro("runs", "watch", store[0], "--json").json
-    assert [row["value"] for row in watched] == [1.0, 0.5, pytest.approx(1 / 3)]
+    watched = tauro("runs", "watch", store[0], "--json").out.splitlines()
+    assert [json.loads(line)["value"] for line in watched] == [1.0, 0.5, pytest.approx(1 / 3)]
 
 
 def test_delete_and_restore(tauro: Tauro, store: list[str]) -> None:

@@ -20,12 +20,14 @@ class State:
         debug: Show the traceback of an error.
         store: Location of the store, None for the project's or the default one.
         tenant: The tenant whose part of the store is used.
+        lines: The command prints with ``json`` any number of documents, a line each.
     """
 
     json: bool = False
     debug: bool = False
     store: str | None = None
     tenant: str | None = None
+    lines: bool = False
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -34,7 +36,8 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def _shared(*flags: str, **settings: Any) -> Callable[[_F], _F]:
-    return click.option(*flags, callback=_remember, expose_value=False, **settings)
+    # Eager: a mistake in another option is printed as --json asks, wherever on the line it stands.
+    return click.option(*flags, callback=_remember, expose_value=False, is_eager=True, **settings)
 
 
 def common_options(command: _F) -> _F:
@@ -46,6 +49,11 @@ def common_options(command: _F) -> _F:
 
 def store_options(command: _F) -> _F:
     """Add ``--json``, ``--debug``, ``--store`` and ``--tenant``."""
-    store = _shared("--store", metavar="PATH", help="The store's folder or URL.")
+    store = _shared(
+        "--store",
+        metavar="PATH",
+        help="The store's folder or URL; by default TAURO_MLOPS_PATH, else that of the project in "
+        "this folder (environment TAURO_ENV, else base), else ./mlops_data.",
+    )
     tenant = _shared("--tenant", metavar="ID", help="The tenant whose part of the store is used.")
     return store(tenant(common_options(command)))

@@ -22,7 +22,8 @@ class Output:
     """Print results of one command.
 
     With ``--json`` standard output is exactly one document and everything else goes to standard
-    error. Tables are drawn on a terminal and plain, unwrapped lines in a pipe.
+    error. A command that follows something (:meth:`json_lines`) prints one document a line.
+    Tables are drawn on a terminal and plain, unwrapped lines in a pipe.
     """
 
     def __init__(self, state: State) -> None:
@@ -38,6 +39,11 @@ class Output:
         """Whether one JSON document is asked for."""
         return self._state.json
 
+    def json_lines(self) -> Output:
+        """Print each document on a line of its own from here on, an error too; return this."""
+        self._state.lines = True
+        return self
+
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         print(text, file=sys.stderr if self.json else sys.stdout, flush=True)
@@ -47,8 +53,9 @@ class Output:
         print(text, file=sys.stderr, flush=True)
 
     def document(self, data: Any) -> None:
-        """Print the one JSON document."""
-        print(json.dumps(to_json(data), indent=2, ensure_ascii=False), flush=True)
+        """Print the one JSON document, or, with :meth:`json_lines`, one of them."""
+        indent = None if self._state.lines else 2
+        print(json.dumps(to_json(data), indent=indent, ensure_ascii=False), flush=True)
 
     def result(self, data: Any, render: Callable[[], None]) -> None:
         """Print a result: the document with ``--json``, otherwise whatever ``render`` prints."""
@@ -175,13 +182,19 @@ def to_text(value: Any) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """Return a value as JSON can hold it; NaN and infinities become null."""
+    """Return a value as JSON can hold it.
+
+    What JSON has no number for is a text, as in the store's own documents: ``"NaN"``,
+    ``"Infinity"``, ``"-Infinity"``; Python's ``float()`` and JavaScript's ``Number()`` read them.
+    """
     if isinstance(value, Enum):
         return to_json(value.value)
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
