@@ -157,3 +157,17 @@ def test_commands_read_what_is_there_also_where_the_project_caches(
     assert tauro("runs", "list").code == 0
     assert [context.config.cache_enabled for context in made] == [False]
     assert made[0].config.storage_path == str(here / "of_project")
+
+
+def test_health_warns_from_the_projects_thresholds(tauro: Tauro, here: Path) -> None:
+    """As its settings have them, and from 0.9 where there are none."""
+
+    def thresholds() -> dict[str, float]:
+        checks = tauro("health", "--json").json["checks"]
+        found = {each["name"]: each["details"].get("warning_threshold") for each in checks}
+        return {name: found[name] for name in ("disk", "memory")}
+
+    assert thresholds() == {"disk": 0.9, "memory": 0.9}
+    health = {"enabled": True, "memory_threshold": 0.7, "disk_threshold": 0.6}
+    write_project(here, {"mlops": {**BASE["mlops"], "health": health}})
+    assert thresholds() == {"disk": 0.6, "memory": 0.7}

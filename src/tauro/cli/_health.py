@@ -52,8 +52,9 @@ def _monitor(context: MLOpsContext) -> HealthMonitor:
         monitor.register(FunctionHealthCheck(name, partial(look, context), timeout=30.0))
     storage = context.storage
     folder = storage.local_path() if isinstance(storage, SupportsLocalPath) else "."
-    monitor.register(DiskHealthCheck("disk", path=folder))
-    monitor.register(MemoryHealthCheck("memory"))
+    disk, memory = context.config.health_disk_threshold, context.config.health_memory_threshold
+    monitor.register(DiskHealthCheck("disk", path=folder, warning_threshold=disk))
+    monitor.register(MemoryHealthCheck("memory", warning_threshold=memory))
     return monitor
 
 
