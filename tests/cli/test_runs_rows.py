@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tauro._internal import _fs
-from tauro.cli import _runs
+from tauro.cli import _runs, _runs_view
 from tauro.cli._output import to_json
 from tauro.tracking import ExperimentTracker, RunStatus
 
@@ -51,7 +51,7 @@ def strict(text: str) -> typing.Any:
 
 def test_every_status_can_be_asked_for() -> None:
     """The choices are the members of RunStatus, and abandoned."""
-    assert {each.value for each in RunStatus} | {_runs.ABANDONED} == set(_runs.STATUSES)
+    assert {each.value for each in RunStatus} | {_runs_view.ABANDONED} == set(_runs_view.STATUSES)
 
 
 def test_a_status_that_is_none_names_those_there_are(
@@ -90,7 +90,7 @@ def test_a_filter_on_states_looks_beyond_the_first_page(
 ) -> None:
     """One abandoned run behind many that run."""
     subprocess.run([sys.executable, "-c", DIES], check=False)
-    monkeypatch.setattr(_runs, "_PAGE", 2)
+    monkeypatch.setattr(_runs, "PAGE", 2)
     running = [tracker.start_run(name=f"r{n}") for n in range(5)]
     found = tauro("runs", "list", "--status", "abandoned", "--json").json
     assert [run["name"] for run in found] == ["dead"]
@@ -112,7 +112,7 @@ def test_how_long_runs_took(tauro: Tauro, tracker: ExperimentTracker) -> None:
     assert seconds == (ended - started).total_seconds()
     assert f"{seconds:.1f} s" in tauro("runs", "list").out
     assert tauro("runs", "show", run.run_id, "--json").json["duration"] == seconds
-    assert [_runs._took(each) for each in (None, 0.04, 59.94, 3723.4)] == [
+    assert [_runs_view.duration_text(each) for each in (None, 0.04, 59.94, 3723.4)] == [
         "",
         "0.0 s",
         "59.9 s",
