@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -239,6 +240,13 @@ def test_a_folder_is_not_copied_into_itself(tmp_path: Path) -> None:
 def test_an_empty_location_is_refused(location: str) -> None:
     """The working directory is named by a dot, never by nothing."""
     with pytest.raises(StorageError, match=r"empty|names no folder"):
+        open_storage(location)
+
+
+@pytest.mark.parametrize("location", [b"store", 5, ["store"]], ids=repr)
+def test_a_location_of_another_type_is_refused(location: Any) -> None:
+    """The error says which type it is."""
+    with pytest.raises(StorageError, match=type(location).__name__):
         open_storage(location)
 
 

@@ -6,6 +6,7 @@ import copy
 import inspect
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,53 @@ class LosesRacingAppends(MemoryStorageBackend):
             df = pd.concat([self.read_dataframe(path), df], ignore_index=True)
         time.sleep(0.005)
         return self.write_dataframe(df, path)
+
+
+class PutsFilesBelowFiles(MemoryStorageBackend):
+    """Lets a key be a file and a folder at once."""
+
+    def _refuse_obstacle(self, verb: str, key: str) -> None:
+        pass
+
+
+class OfLargeWritesGivesAnotherVersion(MemoryStorageBackend):
+    """Returns a version that a later look does not confirm."""
+
+    def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
+        written = super().write_bytes(path, data)
+        return replace(written, etag="other") if len(data) > 1 << 20 else written
+
+
+class SizesAreCounts(MemoryStorageBackend):
+    """Gives the number of files for their size."""
+
+    def size(self, path: str) -> int:
+        self.stat(path)
+        return len(self.list_paths(path))
+
+
+class NumbersRowsAnew(MemoryStorageBackend):
+    """Drops an index when it appends."""
+
+    def _append_frame(self, df: Any, data: bytes, path: str) -> StorageMetadata:
+        return super()._append_frame(df.reset_index(drop=True), data, path)
+
+
+class CleansUpTooMuch(MemoryStorageBackend):
+    """Takes what was written for unfinished."""
+
+    def remove_temporaries(self, prefix: str = "", *, older_than: float = 0.0) -> int:
+        keys = self.list_paths(prefix)
+        return sum(self.delete(key) for key in keys)
+
+
+class ReadsTheUncachedFromACopy(MemoryStorageBackend):
+    """Gives a view that does not see what is written later."""
+
+    def uncached(self) -> StorageBackend:
+        copied = MemoryStorageBackend()
+        copied._entries, copied._name = dict(self._entries), self._name
+        return copied
 
 
 BROKEN = [

@@ -12,7 +12,8 @@ from tauro.errors import PathNotAllowedError
 from tauro.types import StrPath
 
 # The hot path of every storage call: one match instead of a split and a loop.
-_KEY = re.compile(r"(?!\.{1,2}(?:/|\Z)|\.tmp-)[^/\\\0]+(?:/(?!\.{1,2}(?:/|\Z)|\.tmp-)[^/\\\0]+)*\Z")
+_PART = r"(?!\.{1,2}(?:/|\Z)|\.tmp-)[^/\\\0\ud800-\udfff]+"
+_KEY = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 _LONGEST_PART: Final = 255
 
 
@@ -35,7 +36,7 @@ def check_key(path: StrPath) -> str:
             )
         raise PathNotAllowedError(
             f"{key[:200]!r} is not a storage key; expected a relative path inside the store, "
-            "with / between its parts and no '.' or '..' among them.",
+            "in UTF-8, with / between its parts, no '.' or '..' among them and no backslash.",
             context={"path": key[:200]},
         )
     if len(key) > _LONGEST_PART and any(

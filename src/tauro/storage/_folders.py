@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tauro._internal import _fs
+from tauro._internal._paths import check_key
 from tauro.errors import PathNotAllowedError, ValidationError
 
 
@@ -26,7 +27,7 @@ def folder_files(folder: Path) -> Iterator[tuple[str, str]]:
 
     Raises:
         PathNotAllowedError: A link leads out of the folder, something is not a regular file, or a
-            name is one of unfinished writes.
+            name is no key: one of unfinished writes, one with a backslash, one not in UTF-8.
     """
     for entry in find_temporaries(str(folder)):
         raise PathNotAllowedError(
@@ -35,7 +36,9 @@ def folder_files(folder: Path) -> Iterator[tuple[str, str]]:
             context={"path": entry.path},
             suggestions=["Rename it, or leave it out."],
         )
-    yield from finished_files(folder)
+    for name, file in finished_files(folder):
+        check_key(name.replace(os.sep, "/"))
+        yield name, file
 
 
 def find_temporaries(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -6,7 +6,6 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
@@ -71,8 +70,14 @@ def check_tenant(tenant_id: str) -> str:
 
 
 def _backend(location: StrPath) -> StorageBackend:
-    if isinstance(location, Path):
+    if isinstance(location, os.PathLike):
         return LocalStorageBackend(location)
+    if not isinstance(location, str):
+        raise StorageError(
+            f"The store's location is {location!r}, of type {type(location).__name__}; expected a "
+            "folder or a URL as text, or a path.",
+            context={"type": type(location).__name__},
+        )
     if not location.strip():
         raise StorageError(
             "The store's location is empty; expected a folder or a URL.",

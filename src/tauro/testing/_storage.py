@@ -24,7 +24,7 @@ from tauro.storage import StorageBackend
 
 BAD_KEYS = (
     *("", "/", "/etc/passwd", "..", "a/../b", "a/./b", "a//b", "a/", "./a", "a\\b", "a\0b"),
-    *(".tmp-x", "a/.tmp-x", ".tmp-x/a"),
+    *(".tmp-x", "a/.tmp-x", ".tmp-x/a", "\udcff", "a/\udcff"),
 )
 
 
@@ -381,6 +381,16 @@ class StorageBackendSuite:
             backend.write_artifact(tmp_path / "pipe", "a/x")
         (folder / ".tmp-cache").write_text("x")
         with pytest.raises(PathNotAllowedError, match=r"\.tmp-cache"):
+            backend.write_artifact(folder, "a/x")
+        assert backend.list_paths() == []
+
+    @pytest.mark.parametrize("name", [b"a\\b", b"\xff"])
+    def test_a_folder_with_a_name_that_is_no_key_is_refused(
+        self, backend: StorageBackend, folder: Path, name: bytes
+    ) -> None:
+        """Its file could be put there and never be read again."""
+        (folder / os.fsdecode(name)).write_text("x")
+        with pytest.raises(PathNotAllowedError, match="not a storage key"):
             backend.write_artifact(folder, "a/x")
         assert backend.list_paths() == []
 
