@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from tauro.serving._limits import Limits
 from tauro.serving._served import ServedModel, compile_served, load_served
 
 _log = logging.getLogger(__name__)
+_CLOSE_SECONDS: Final = 20.0
 _RETRY_SECONDS: Final = 10.0
 """A refused version is tried again after this time: the cause may have been the disk's."""
 
@@ -122,6 +123,7 @@ class ModelHolder:
         self._served: ServedModel | None = None
         self._one_at_a_time = threading.Lock()
         self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     @property
     def served(self) -> ServedModel:
@@ -178,9 +180,7 @@ class ModelHolder:
                 self._retire(former)
             _log.info("%s: version %s serves", self.choice, number)
             if self._compiled == "auto":
-                threading.Thread(
-                    target=self._compile, args=(served,), name="tauro-compile", daemon=True
-                ).start()
+                self._start("tauro-compile", self._compile, served)
             return True
 
     def _compile(self, served: ServedModel) -> None:
@@ -214,17 +214,26 @@ class ModelHolder:
 
     def follow(self, interval: float) -> None:
         """Refresh every ``interval`` seconds, in a thread of its own, until :meth:`close`."""
-        threading.Thread(
-            target=self._follow, args=(interval,), name="tauro-follow", daemon=True
-        ).start()
+        self._start("tauro-follow", self._follow, interval)
+
+    def _start(self, name: str, work: Callable[..., None], argument: object) -> None:
+        thread = threading.Thread(target=work, args=(argument,), name=name, daemon=True)
+        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+        thread.start()
 
     def _follow(self, interval: float) -> None:
         while not self._stop.wait(interval):
             self.refresh()
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following, and wait for what is being loaded or compiled.
+
+        An interpreter that ends while a native library works in a thread aborts the process.
+        """
         self._stop.set()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout=_CLOSE_SECONDS)
 
     def describe(self) -> dict[str, Any]:
         """Return what ``/metadata`` says of the version that serves."""

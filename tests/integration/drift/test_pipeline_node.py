@@ -33,17 +33,19 @@ def nodes(**params: str) -> dict[str, dict[str, object]]:
         "inputs": {"reference": "reference", "current": "current"},
         "params": params,
     }
-    return {"gate": gate, "rows": {"function": "steps.rows", "dependencies": ["gate"]}}
+    return {"gate": gate, "rows": {"function": "drift_steps.rows", "dependencies": ["gate"]}}
 
 
 def test_data_that_did_not_drift_pass(project: Make, tmp_path: Path) -> None:
-    result = project(code=CODE, nodes=nodes(), inputs=inputs(tmp_path, 0.0)).run_pipeline("main")
+    result = project(
+        module="drift_steps", code=CODE, nodes=nodes(), inputs=inputs(tmp_path, 0.0)
+    ).run_pipeline("main")
     assert result.success
     assert result.outputs["rows"] == 400
 
 
 def test_drift_stops_the_run_and_names_the_feature(project: Make, tmp_path: Path) -> None:
-    executor = project(code=CODE, nodes=nodes(), inputs=inputs(tmp_path, 1.0))
+    executor = project(module="drift_steps", code=CODE, nodes=nodes(), inputs=inputs(tmp_path, 1.0))
     with pytest.raises(PipelineExecutionError) as caught:
         executor.run_pipeline("main")
     causes: list[BaseException] = []
@@ -56,7 +58,9 @@ def test_drift_stops_the_run_and_names_the_feature(project: Make, tmp_path: Path
 
 
 def test_a_node_may_only_warn(project: Make, tmp_path: Path) -> None:
-    executor = project(code=CODE, nodes=nodes(on_drift="warn"), inputs=inputs(tmp_path, 1.0))
+    executor = project(
+        module="drift_steps", code=CODE, nodes=nodes(on_drift="warn"), inputs=inputs(tmp_path, 1.0)
+    )
     with pytest.warns(DriftWarning, match="Drift in 1 of 1 feature: x"):
         result = executor.run_pipeline("main")
     assert result.outputs["rows"] == 400
