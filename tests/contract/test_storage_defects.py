@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tauro._internal import _fs
@@ -85,6 +86,17 @@ def test_writes_past_a_cache_make_it_forget(tmp_path: Path) -> None:
     past.delete("key")
     with pytest.raises(FileNotFoundError):
         storage.read_bytes("key")
+
+
+def test_rows_that_others_appended_are_kept(tmp_path: Path) -> None:
+    """A cache that still has the frame of before does not take their rows back."""
+    place = LocalStorageBackend(tmp_path)
+    cached = RetryingStorage(CachedStorage(place))
+    for turn, storage in enumerate([cached, place, cached, place]):
+        storage.write_dataframe(pd.DataFrame({"a": [turn]}), "f.parquet", mode="append")
+        if turn == 0:
+            cached.read_dataframe("f.parquet")
+    assert place.read_dataframe("f.parquet")["a"].tolist() == [0, 1, 2, 3]
 
 
 def test_what_has_no_cache_is_its_own_view(tmp_path: Path) -> None:

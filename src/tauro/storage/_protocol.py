@@ -161,14 +161,15 @@ class StorageBackend(ABC):
         return replace(written, format="parquet", rows=len(df))
 
     def _append_frame(self, df: pd.DataFrame, data: bytes, path: str) -> StorageMetadata:
+        place = self.uncached()
         while True:
             try:
-                before = self.stat(path)
-                whole = join_frames(decode_frame(self.read_bytes(path), path), df)
-                return self.replace_bytes(path, encode_frame(whole, path), etag=before.etag)
+                before = place.stat(path)
+                whole = join_frames(decode_frame(place.read_bytes(path), path), df)
+                return place.replace_bytes(path, encode_frame(whole, path), etag=before.etag)
             except StorageNotFoundError:
                 try:
-                    return self.create_bytes(path, data)
+                    return place.create_bytes(path, data)
                 except StorageExistsError:
                     continue
             except StorageConflictError:
