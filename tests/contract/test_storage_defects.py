@@ -320,6 +320,21 @@ def test_an_mlflow_folder_is_refused(
     assert sorted(root.rglob("*")) == before
 
 
+def test_a_place_that_cannot_be_looked_into_says_so(tmp_path: Path) -> None:
+    """The error of the disk comes as one of the storage."""
+
+    def hook(operation: str, path: str) -> None:
+        if operation == "list":
+            raise OSError(5, "Input/output error", path)
+
+    _fs.set_fault_hook(hook)
+    try:
+        with pytest.raises(StorageError, match="Input/output error"):
+            read_format(open_storage(tmp_path))
+    finally:
+        _fs.set_fault_hook(None)
+
+
 def test_folders_with_numbers_are_not_foreign(tmp_path: Path) -> None:
     """Only a number with a meta.yaml is an experiment of MLflow."""
     (tmp_path / "2024").mkdir()

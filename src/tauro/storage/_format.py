@@ -11,6 +11,7 @@ from tauro._internal._ids import new_id
 from tauro.errors import (
     CorruptDataError,
     ReadOnlyStoreError,
+    StorageError,
     StorageExistsError,
     StorageNotFoundError,
     StoreFormatError,
@@ -134,9 +135,17 @@ def _numbers(backend: StorageBackend) -> list[str]:
     if not isinstance(backend, SupportsLocalPath):
         return ["0"]
     root = str(backend.local_path())
-    tops = [name for name in _fs.list_names(root) if name.isdigit()]
-    trash = _fs.list_names(os.path.join(root, ".trash"))
-    return tops + [f".trash/{name}" for name in trash if name.isdigit()]
+    try:
+        tops = _fs.list_names(root)
+        trash = _fs.list_names(os.path.join(root, ".trash"))
+    except OSError as error:
+        raise StorageError(
+            f"Cannot look into {root}: {error.strerror or error}.",
+            context={"root": root, "errno": error.errno},
+        ) from error
+    return [name for name in tops if name.isdigit()] + [
+        f".trash/{name}" for name in trash if name.isdigit()
+    ]
 
 
 def _foreign(backend: StorageBackend, why: str) -> StoreFormatError:
