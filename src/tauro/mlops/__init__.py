@@ -104,11 +104,20 @@ if TYPE_CHECKING:
         init_mlops,
         set_mlops_context,
     )
+    from tauro.mlops._export import (
+        export_store,
+    )
     from tauro.mlops._factories import (
         ExperimentTrackerFactory,
         ModelRegistryFactory,
         StorageBackendFactory,
         create_experiment_tracker,
+    )
+    from tauro.mlops._import import (
+        import_store,
+    )
+    from tauro.mlops._migrate import (
+        migrate_store,
     )
     from tauro.mlops._paths import (
         PathManager,
@@ -264,12 +273,15 @@ _HOMES = {
         "init_mlops",
         "set_mlops_context",
     ),
+    "tauro.mlops._export": ("export_store",),
     "tauro.mlops._factories": (
         "ExperimentTrackerFactory",
         "ModelRegistryFactory",
         "StorageBackendFactory",
         "create_experiment_tracker",
     ),
+    "tauro.mlops._import": ("import_store",),
+    "tauro.mlops._migrate": ("migrate_store",),
     "tauro.mlops._paths": ("PathManager",),
     "tauro.mlops._protocols": (
         "EventEmitterProtocol",
@@ -436,6 +448,7 @@ __all__ = [
     "create_model_versioning",
     "describe_store",
     "drift_gate",
+    "export_store",
     "get_audit_logger",
     "get_event_emitter",
     "get_health_monitor",
@@ -443,10 +456,12 @@ __all__ = [
     "get_metrics_collector",
     "get_mlops_context",
     "get_observers",
+    "import_store",
     "infer_signature",
     "init_mlops",
     "is_healthy",
     "is_ready",
+    "migrate_store",
     "repair_store",
     "set_mlops_context",
     "verify_store",

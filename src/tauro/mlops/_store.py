@@ -59,7 +59,7 @@ def describe_store(context: MLOpsContext) -> dict[str, Any]:
     for path in storage.list_paths():
         name = next((part for start, part in _PARTS.items() if path.startswith(start)), "other")
         files[name] += 1
-        sizes[name] += storage.stat(path).size
+        sizes[name] += storage.size(path)
     tracker, registry = context.experiment_tracker, context.model_registry
     return {
         "location": storage.uri,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,17 @@ class StorageWrapper(StorageBackend):
 
     def __init__(self, storage: StorageBackend) -> None:
         self.storage = storage
+        # In the instance, where a runtime-checkable protocol looks: from Python 3.12 on it asks no
+        # __getattr__.
+        for name in _ABILITIES:
+            if hasattr(storage, name):
+                setattr(self, name, functools.partial(self._use, name))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.storage!r})"
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _ABILITIES:
-            return getattr(self.storage, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def _use(self, ability: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(self.storage, ability)(*arguments, **options)
 
     def _rewrap(self, storage: StorageBackend) -> StorageBackend:
         return type(self)(storage)
@@ -129,16 +133,13 @@ class PrefixedStorage(StorageWrapper):
     def _rewrap(self, storage: StorageBackend) -> StorageBackend:
         return PrefixedStorage(storage, self.prefix)
 
-    def __getattr__(self, name: str) -> Any:
-        ability = super().__getattr__(name)
-        if name == "local_path":
-            return lambda path="": ability(self._start + check_key(path) if path else self.prefix)
-        if name == "spool":
-            return lambda: self._spool(ability())
-        return lambda name, *, timeout=10.0: ability(self._start + name, timeout=timeout)
-
-    def _spool(self, whole: Path) -> Path:
-        folder = whole / self.prefix
+    def _use(self, ability: str, *arguments: Any, **options: Any) -> Any:
+        if ability == "local_path":
+            path = str(arguments[0]) if arguments else options.get("path", "")
+            return super()._use(ability, self._start + check_key(path) if path else self.prefix)
+        if ability == "lock":
+            return super()._use(ability, self._start + arguments[0], **options)
+        folder: Path = super()._use(ability) / self.prefix
         _fs.make_dirs(str(folder))
         return folder
 

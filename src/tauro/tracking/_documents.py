@@ -118,7 +118,8 @@ class Documents:
         """Write a new run's document."""
         data = _checked(record)
         with self._recorder.record(record, data):
-            self.storage.create_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
+            # The id is new: nothing is there, and a rename is cheaper than a link.
+            self.storage.write_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
 
     def read_run(self, experiment_id: str, run_id: str) -> RunRecord:
         """Return a run's document.

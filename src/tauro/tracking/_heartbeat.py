@@ -108,10 +108,21 @@ class Heartbeat:
         self._storage.write_bytes(writer_key(self.writer_id), msgspec.json.encode(beat))
 
 
+def remove_dead_writers(storage: StorageBackend) -> None:
+    """Remove the signs of life of processes that are gone."""
+    for key in storage.list_paths("_tauro/writers"):
+        if not _lives(storage, key):
+            storage.delete(key)
+
+
 def is_alive(storage: StorageBackend, owner: Owner) -> bool:
     """Tell whether the process that owns a run still lives."""
+    return _lives(storage, writer_key(owner.writer_id))
+
+
+def _lives(storage: StorageBackend, key: str) -> bool:
     try:
-        beat = msgspec.json.decode(storage.read_bytes(writer_key(owner.writer_id)), type=_Beat)
+        beat = msgspec.json.decode(storage.read_bytes(key), type=_Beat)
     except (StorageNotFoundError, msgspec.DecodeError):
         return False
     if beat.host == socket.gethostname():

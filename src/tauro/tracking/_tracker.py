@@ -12,6 +12,7 @@ from tauro.tracking._core import ExperimentLike, index_errors
 from tauro.tracking._documents import run_key
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._heartbeat import remove_dead_writers
 from tauro.tracking._metric_log import Compaction
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus
 from tauro.tracking._reading import ReadVerbs
@@ -153,6 +154,8 @@ class ExperimentTracker(ReadVerbs):
     def gc(self, *, older_than_days: float = 0.0) -> list[str]:
         """Remove deleted runs, their artifacts and metrics for good; return their ids.
 
+        What dead processes left of unfinished writes a day ago goes too.
+
         Args:
             older_than_days: Only those deleted at least so long ago.
         """
@@ -170,6 +173,8 @@ class ExperimentTracker(ReadVerbs):
             self._log.compact(experiment_id, drop_runs=runs)
         with index_errors(self._root):
             self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
+        self.storage.remove_temporaries()
+        remove_dead_writers(self.storage)
         return [run_id for runs in gone.values() for run_id in runs]
 
     def _deleted_records(self) -> list[RunRecord]:
