@@ -37,7 +37,7 @@ class RegistryBase:
         run_facts: RunFacts | None,
     ) -> None:
         self.storage = storage
-        self._core = RegistryCore(storage, observers or get_observers(), durability)
+        self._core = RegistryCore(storage.uncached(), observers or get_observers(), durability)
         self._run_facts = run_facts
         self._index = IndexPublisher(self._core)
         weakref.finalize(self, self._index.flush_at_exit)
