@@ -29,6 +29,7 @@ from tauro.storage import (
     ReadOnlyStorage,
     RetryingStorage,
     StorageBackend,
+    SupportsLocalPath,
     SupportsSpool,
     ensure_format,
     open_storage,
@@ -285,6 +286,7 @@ def test_file_urls_name_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_uri_of_a_part_is_encoded_like_that_of_the_whole(tmp_path: Path) -> None:
     """A name with a space or a percent sign comes back from the URI."""
     part = PrefixedStorage(LocalStorageBackend(tmp_path / "a b"), "tenants/50% ü")
+    assert isinstance(part, SupportsLocalPath)
     assert part.uri == part.local_path().as_uri()
     assert open_storage(part.uri).uri == part.uri
 

@@ -11,6 +11,7 @@ from tauro.mlops._context import get_mlops_context
 from tauro.tracking import Experiment, ExperimentTracker, Run, RunStatus
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike
 
     from tauro.tracking import DatasetInput, LoggedModel
@@ -95,7 +96,7 @@ def log_metrics(
 
 
 def log_metrics_batch(
-    columns: Mapping[str, ArrayLike],
+    columns: Mapping[str, ArrayLike] | pd.DataFrame,
     *,
     steps: ArrayLike | None = None,
     timestamps: ArrayLike | None = None,

@@ -24,13 +24,15 @@ from tauro.tracking._values import check_mapping, clean_parameters, clean_tags, 
 from tauro.validation import validate_metric_key, validate_metric_step, validate_metric_value
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
 
     from tauro.types import StrPath
 
 _LONGEST_NOTE = 1 << 20
 _LONGEST_NAME = 500
 _JOINED_SECONDS = 1.0
+_LATEST_MS = (2**63 - 1) // 1_000_000
 _NS_PER_MS = 1_000_000
 
 
@@ -152,7 +154,7 @@ class LogVerbs(LifecycleVerbs):
     def log_metrics_batch(
         self,
         run_id: RunLike,
-        columns: Mapping[str, ArrayLike],
+        columns: Mapping[str, ArrayLike] | pd.DataFrame,
         *,
         steps: ArrayLike | None = None,
         timestamps: ArrayLike | None = None,
@@ -170,12 +172,16 @@ class LogVerbs(LifecycleVerbs):
         Raises:
             TrackingValidationError: A column is not acceptable; nothing of it was written.
         """
+        named = dict(columns.items()) if hasattr(columns, "items") else columns
+        arrays = {
+            validate_metric_key(key, error=TrackingValidationError): _column(key, values)
+            for key, values in check_mapping(named, "columns").items()
+        }
+        times = None if timestamps is None else _times_ns(timestamps)
         run = self._to_write(run_id)
         writer = self._log.writer(run.experiment_id, run.run_id)
-        times = None if timestamps is None else np.asarray(timestamps, np.int64) * _NS_PER_MS
-        for key, values in check_mapping(columns, "columns").items():
-            column = np.asarray(values)
-            at = np.arange(column.shape[0] if column.ndim else 1) if steps is None else steps
+        for key, column in arrays.items():
+            at = np.arange(len(column)) if steps is None else steps
             writer.append_batch(key, column, at, times)
 
     def flush_metrics(self, run_id: RunLike | None = None) -> None:
@@ -429,5 +435,33 @@ class LogVerbs(LifecycleVerbs):
 
 
 def _ns(timestamp: int) -> int:
-    milliseconds = validate_metric_step(timestamp, error=TrackingValidationError)
-    return milliseconds * _NS_PER_MS
+    if isinstance(timestamp, bool) or not isinstance(timestamp, (int, np.integer)):
+        raise TrackingValidationError(
+            f"timestamp is {timestamp!r}; expected whole milliseconds since the epoch.",
+            suggestions=["int(time.time() * 1000) is now."],
+        )
+    return int(timestamp) * _NS_PER_MS
+
+
+def _column(key: str, values: ArrayLike) -> NDArray[Any]:
+    column = np.asarray(values)
+    if column.ndim != 1 or column.dtype.kind not in "fiu":
+        raise TrackingValidationError(
+            f"The column {key!r} is of shape {column.shape} and type {column.dtype}; expected "
+            "numbers of shape (n,).",
+            context={"metric": str(key)},
+        )
+    return column
+
+
+def _times_ns(timestamps: ArrayLike) -> NDArray[np.int64]:
+    """Return times in nanoseconds, from milliseconds or from numpy's times."""
+    times = np.asarray(timestamps)
+    if times.dtype.kind == "M":
+        return times.astype("datetime64[ns]").astype(np.int64)
+    if times.dtype.kind not in "iu" or (times.size and np.abs(times).max() > _LATEST_MS):
+        raise TrackingValidationError(
+            f"timestamps are of type {times.dtype}; expected whole milliseconds since the epoch, "
+            f"at most {_LATEST_MS}, or datetime64."
+        )
+    return times.astype(np.int64) * _NS_PER_MS

@@ -44,7 +44,12 @@ class ReadVerbs(LogVerbs):
     # Metrics
 
     def get_metric_history(
-        self, run_id: RunLike, key: str, max_points: int | None = None
+        self,
+        run_id: RunLike,
+        key: str,
+        max_points: int | None = None,
+        *,
+        metadata: bool = False,
     ) -> pd.DataFrame:
         """Return the points of a metric, in the order logged.
 
@@ -53,6 +58,7 @@ class ReadVerbs(LogVerbs):
             key: The metric's key; one that was never logged has no points.
             max_points: At most about so many points: the least and the greatest of each stretch
                 are kept, so that no spike disappears.
+            metadata: Add a column with the mapping that was logged with a point, else None.
 
         Returns:
             ``step`` (int64), ``value`` (float64), ``timestamp`` (UTC, nanoseconds).
@@ -62,7 +68,12 @@ class ReadVerbs(LogVerbs):
         run = self.get_run(run_id)
         points = self._log.history(run.experiment_id, run.run_id, key, max_points=max_points)
         times = pd.to_datetime(points.timestamp_ns, unit="ns", utc=True)
-        return pd.DataFrame({"step": points.step, "value": points.value, "timestamp": times})
+        frame = pd.DataFrame({"step": points.step, "value": points.value, "timestamp": times})
+        if metadata:
+            texts = [points.metadata.get(position) for position in range(len(points))]
+            kept = [None if text is None else msgspec.json.decode(text) for text in texts]
+            frame["metadata"] = pd.Series(kept, dtype=object)
+        return frame
 
     def list_metrics(self, run_id: RunLike) -> list[str]:
         """Return the keys of a run's metrics, sorted."""

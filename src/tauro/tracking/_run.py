@@ -207,7 +207,7 @@ class Run:
 
     def log_metrics_batch(
         self,
-        columns: Mapping[str, ArrayLike],
+        columns: Mapping[str, ArrayLike] | pd.DataFrame,
         *,
         steps: ArrayLike | None = None,
         timestamps: ArrayLike | None = None,

@@ -51,9 +51,9 @@ def test_anderson_darling_equals_scipy(decimals: int) -> None:
         x = np.round(rng.normal(size=n), decimals)
         y = np.round(rng.normal(shift, 1, size=m), decimals)
         ours = run("anderson_darling", x, y)
-        with warnings.catch_warnings():  # of p-values beyond scipy's table
-            warnings.simplefilter("ignore", UserWarning)
-            expected = stats.anderson_ksamp([x, y], variant="midrank")
+        with warnings.catch_warnings():  # of p-values beyond scipy's table, of `variant` to come
+            warnings.simplefilter("ignore")
+            expected = stats.anderson_ksamp([x, y])  # its default is of midranks
         variance = _ad_variance(n, m)
         assert (ours.statistic - 1) / math.sqrt(variance) == pytest.approx(
             expected.statistic, rel=1e-6

@@ -94,6 +94,11 @@ def test_history_is_in_the_order_logged(tracker: ExperimentTracker) -> None:
     assert frame["value"].tolist() == [1.0, float("-inf"), 3.0]
     assert str(frame["timestamp"].dtype) == "datetime64[ns, UTC]"
     assert frame["timestamp"].is_monotonic_increasing
+    assert run.tracker.get_metric_history(run, "m", metadata=True)["metadata"].tolist() == [
+        None,
+        None,
+        {"why": "because"},
+    ]
     run.log_metric("t", 1.0, timestamp=1_700_000_000_123)
     assert run.history("t")["timestamp"][0] == pd.Timestamp("2023-11-14T22:13:20.123", tz="UTC")
     assert run.history("b")["value"].tolist() == list(range(1000))
@@ -482,3 +487,35 @@ def test_each_scope_has_an_implicit_run_of_its_own(tracker: ExperimentTracker) -
     assert tracker.count_runs() == 3
     tracker.close()
     assert {run["status"] for run in tracker.list_runs()} == {"COMPLETED"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "timestamps"),
+    [
+        ({"m": [[1.0, 2.0]]}, None),
+        ({"m": ["a"]}, None),
+        ({"m": [True]}, None),
+        ({"good": [1.0], "": [1.0]}, None),
+        ({"m": [1.0]}, [0.5]),
+        ({"m": [1.0]}, [2**60]),
+        ({"m": [1.0]}, ["now"]),
+        (3, None),
+    ],
+)
+def test_columns_that_are_not_numbers_are_refused_whole(
+    tracker: ExperimentTracker, columns: Any, timestamps: Any
+) -> None:
+    """Nothing of the batch is written, also where another column was good."""
+    run = tracker.start_run(name="r")
+    with pytest.raises(TrackingValidationError):
+        run.log_metrics_batch(columns, timestamps=timestamps)
+    assert tracker.list_metrics(run) == []
+
+
+def test_columns_of_a_frame_with_times(tracker: ExperimentTracker) -> None:
+    """A frame is a mapping of columns; times may be numpy's."""
+    run = tracker.start_run(name="r")
+    times = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[s]")
+    run.log_metrics_batch(pd.DataFrame({"a": [1.0, 2.0], "b": [3, 4]}), timestamps=times)
+    assert run.history("b")["value"].tolist() == [3.0, 4.0]
+    assert run.history("a")["timestamp"].dt.day.tolist() == [1, 2]
