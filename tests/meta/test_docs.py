@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,29 +15,42 @@ FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | r
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)#\s]+)[^)]*\)")
 
 
-def blocks(page: Path) -> list[tuple[str, str]]:
-    return [(found["info"].strip(), found["body"]) for found in FENCE.finditer(page.read_text())]
+def program(page: Path) -> str:
+    """Return the page's Python blocks that run, one after another, at their own lines."""
+    text, lines = page.read_text(), []
+    for found in FENCE.finditer(text):
+        kind, _, rest = found["info"].strip().partition(" ")
+        if kind != "python":
+            continue
+        if rest.startswith("norun"):
+            assert len(rest.partition(":")[2].strip()) > 10, "say why the block does not run"
+            continue
+        lines += [""] * (text.count("\n", 0, found.start("body")) - len(lines))
+        lines += found["body"].splitlines()
+    return "\n".join(lines)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block that cannot run says why: ```` ```python norun: reason ````."""
-    from tauro.mlops import set_mlops_context
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if program(page)],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
+    """A block that cannot run says why: ```` ```python norun: reason ````.
 
-    monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {"__name__": "docs"}
-    try:
-        for info, body in blocks(page):
-            kind, _, rest = info.partition(" ")
-            if kind != "python":
-                continue
-            if rest.startswith("norun"):
-                assert len(rest.partition(":")[2].strip()) > 10, "say why the block does not run"
-                continue
-            code = compile(body, f"{page.name}: {body.splitlines()[0]}", "exec")
-            exec(code, namespace)
-    finally:
-        set_mlops_context(None)
+    Each page has a process of its own, as its reader has: what it registers ends with it.
+    """
+    script = tmp_path / page.with_suffix(".py").name
+    script.write_text(program(page))
+    ran = subprocess.run(
+        [sys.executable, "-W", "error::SyntaxWarning", str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
