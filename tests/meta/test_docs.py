@@ -15,19 +15,20 @@ FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | r
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)#\s]+)[^)]*\)")
 
 
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return [(found["info"].strip(), found["body"]) for found in FENCE.finditer(page.read_text())]
+
+
 def program(page: Path) -> str:
-    """Return the page's Python blocks that run, one after another, at their own lines."""
-    text, lines = page.read_text(), []
-    for found in FENCE.finditer(text):
-        kind, _, rest = found["info"].strip().partition(" ")
-        if kind != "python":
-            continue
-        if rest.startswith("norun"):
+    """Return the page's Python blocks that run, one after another."""
+    bodies = []
+    for info, body in blocks(page):
+        kind, _, rest = info.partition(" ")
+        if kind == "python" and not rest.startswith("norun"):
+            bodies.append(body)
+        elif kind == "python":
             assert len(rest.partition(":")[2].strip()) > 10, "say why the block does not run"
-            continue
-        lines += [""] * (text.count("\n", 0, found.start("body")) - len(lines))
-        lines += found["body"].splitlines()
-    return "\n".join(lines)
+    return "\n".join(bodies)
 
 
 @pytest.mark.parametrize(
