@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tauro._internal._arrow import native_reader
 from tauro._internal._close import did_you_mean
 from tauro.errors import ValidationError
 from tauro.flavors import ColumnSpec, ModelSignature
@@ -63,7 +64,7 @@ def read_table(source: io.BytesIO, kind: str) -> pd.DataFrame | None:
         if kind == "text/csv":
             return pd.read_csv(source)
         if kind in _PARQUET:
-            table = pq.read_table(source)
+            table = pq.read_table(native_reader(source.getvalue()))
         elif kind == _ARROW_STREAM:
             table = pa.ipc.open_stream(source).read_all()
         elif kind == _ARROW_FILE:

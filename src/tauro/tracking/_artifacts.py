@@ -64,6 +64,12 @@ def artifact_uri(run_uri: str, path: str) -> str:
     return f"{run_uri}/{quote(path)}"
 
 
+def add_artifact(record: RunRecord, artifact: ArtifactRecord) -> None:
+    """Put an artifact into a run's document, in place of the one of its path."""
+    others = [each for each in record.artifacts if each.path != artifact.path]
+    record.artifacts = [*others, artifact]
+
+
 def put_file(
     storage: StorageBackend, run_id: str, source: StrPath, destination: str
 ) -> ArtifactRecord:

@@ -32,6 +32,7 @@ from tauro.storage import (
     read_format,
 )
 from tauro.tracking._catalogue import RunCatalogue
+from tauro.tracking._console import ConsoleCapture
 from tauro.tracking._documents import ROOT, Documents, StoredDocuments
 from tauro.tracking._experiments import Experiments
 from tauro.tracking._heartbeat import Heartbeat, is_alive
@@ -84,6 +85,7 @@ class TrackerCore:
         self._open_runs: dict[str, Run] = {}
         self._appenders: dict[str, Append] = {}
         self._samplers: dict[str, SystemSampler] = {}
+        self._consoles: dict[str, ConsoleCapture] = {}
         self._implicit: dict[str, Run] = {}
         self._current_experiment: str | None = None
         self._known_experiments: set[str] = set()
@@ -106,6 +108,7 @@ class TrackerCore:
         self._open_runs = {}
         self._appenders = {}
         self._samplers = {}
+        self._consoles = {}
         self._implicit = {}
         for opened in ("_log", "_catalogue"):
             self.__dict__.pop(opened, None)

@@ -24,6 +24,7 @@ from tauro.tracking._models import Owner
 
 BEAT_SECONDS: Final = 10.0
 STALE_SECONDS: Final = 60.0
+_LONGEST_CHORE_SECONDS: Final = 30.0
 _SAME_START_SECONDS: Final = 2.0
 
 
@@ -53,12 +54,14 @@ class Heartbeat:
         self._guard = threading.Lock()
         self.writer_id = new_id()
         self._stop: threading.Event | None = None
+        self._thread: threading.Thread | None = None
         tell_after_fork(self)
 
     def _after_fork(self) -> None:
         self._guard = threading.Lock()
         self.writer_id = new_id()
         self._stop = None
+        self._thread = None
 
     @property
     def started(self) -> bool:
@@ -76,17 +79,23 @@ class Heartbeat:
                 return
             self._beat()
             self._stop = threading.Event()
-            threading.Thread(
+            self._thread = threading.Thread(
                 target=self._run, args=(self._stop,), name="tauro-heartbeat", daemon=True
-            ).start()
+            )
+            self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and take the sign away."""
+        """Stop, and take the sign away.
+
+        The thread is waited for: an interpreter that ends while a thread is inside Arrow aborts.
+        """
         with self._guard:
             if self._stop is None:
                 return
             self._stop.set()
-            self._stop = None
+            thread, self._stop, self._thread = self._thread, None, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_LONGEST_CHORE_SECONDS)
         self._storage.delete(writer_key(self.writer_id))
 
     def _run(self, stop: threading.Event) -> None:

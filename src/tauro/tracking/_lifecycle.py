@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -13,15 +14,17 @@ from tauro._internal._close import did_you_mean
 from tauro._internal._ids import new_id
 from tauro.errors import (
     ExperimentNotFoundError,
+    MLOpsError,
     RunNotActiveError,
     TrackingValidationError,
 )
 from tauro.events import Operation
-from tauro.tracking._artifacts import artifact_folder
+from tauro.tracking._artifacts import add_artifact, artifact_folder, put_file
+from tauro.tracking._console import ConsoleCapture
 from tauro.tracking._core import ExperimentLike, RunLike, TrackerCore
 from tauro.tracking._environment import capture_environment, user_name
 from tauro.tracking._experiments import experiment_id_of
-from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus, metric_to_json
+from tauro.tracking._models import ArtifactRecord, ErrorRecord, RunRecord, RunStatus, metric_to_json
 from tauro.tracking._run import Run, describe_error, status_after
 from tauro.tracking._system import SystemSampler
 from tauro.tracking._values import clean_parameters, clean_run_name, clean_tags
@@ -44,6 +47,7 @@ class LifecycleVerbs(TrackerCore):
         experiment_name: str | None = None,
         nested: bool = False,
         system_metrics: float | None = None,
+        capture_console: bool = False,
     ) -> Run:
         """Start a run; usable as a context manager that ends it.
 
@@ -59,6 +63,8 @@ class LifecycleVerbs(TrackerCore):
             nested: Make it part of the active run.
             system_metrics: Seconds between samples of CPU and memory, logged as ``system/…``; by
                 default none are taken.
+            capture_console: Keep what this process prints while the run is open, as the artifact
+                ``console.txt``; it is written when the run ends or the tracker closes.
 
         Raises:
             TrackingValidationError: A name or value is not acceptable; nothing was written.
@@ -84,6 +90,8 @@ class LifecycleVerbs(TrackerCore):
         run = self.observers.perform(Operation.RUN_START, data, self._start, _announce)
         if system_metrics is not None:
             self._samplers[run.run_id] = SystemSampler(self._sampled_into(run), system_metrics)
+        if capture_console:
+            self._consoles[run.run_id] = ConsoleCapture()
         return run
 
     def _sampled_into(self, run: Run) -> Callable[[Mapping[str, float], int], None]:
@@ -229,6 +237,12 @@ class LifecycleVerbs(TrackerCore):
         """End the run that a verb opened by itself, publish the views, let go of every file."""
         for run in list(self._implicit.values()):
             self.end_run(run)
+        for run_id in list(self._consoles):
+            run, printed = self._open_runs[run_id], self._printed_in(run_id)
+            if printed is not None:
+                run._record = self._documents.update_run(
+                    run.experiment_id, run_id, functools.partial(add_artifact, artifact=printed)
+                )
         super().close()
 
     def end_at_exit(self) -> None:
@@ -289,12 +303,15 @@ class LifecycleVerbs(TrackerCore):
         sampler = self._samplers.pop(run.run_id, None)
         if sampler is not None:
             sampler.stop()
+        printed = self._printed_in(run.run_id)
         self._log.flush()
         last = self._log.summary(run.experiment_id, run.run_id)
 
         def finish(record: RunRecord) -> None:
             if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
                 raise _has_ended(record)
+            if printed is not None:
+                add_artifact(record, printed)
             record.status = status
             record.end_time = _clock.now()
             record.error = error
@@ -308,6 +325,19 @@ class LifecycleVerbs(TrackerCore):
             raise
         self._forget(run)
         return run
+
+    def _printed_in(self, run_id: str) -> ArtifactRecord | None:
+        """Stop capturing what a run prints; return the artifact, if there is one."""
+        console = self._consoles.pop(run_id, None)
+        if console is None:
+            return None
+        try:
+            return put_file(self.storage, run_id, console.stop(), "")
+        except (MLOpsError, OSError) as error:
+            _log.warning("What run %s printed was not kept: %s", run_id, error)
+            return None
+        finally:
+            console.discard()
 
     def _forget(self, run: Run) -> None:
         self._open_runs.pop(run.run_id, None)

@@ -341,9 +341,7 @@ class LogVerbs(LifecycleVerbs):
 
     def _keep(self, run: Run, put: Callable[[str], ArtifactRecord]) -> str:
         def add(record: RunRecord, data: dict[str, Any]) -> None:
-            kept: ArtifactRecord = data["artifact"]
-            others = [each for each in record.artifacts if each.path != kept.path]
-            record.artifacts = [*others, kept]
+            _artifacts.add_artifact(record, data["artifact"])
 
         artifact = put(run.run_id)
         self._write(run, Operation.ARTIFACT_LOG, {"artifact": artifact}, add)

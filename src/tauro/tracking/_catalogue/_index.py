@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tauro._internal._arrow import native_reader
 from tauro._internal._fork import tell_after_fork
 from tauro.tracking._catalogue._arrow import positions
 from tauro.tracking._catalogue._table import DOCUMENT
@@ -38,7 +39,7 @@ class Index:
     def __init__(self, data: bytes) -> None:
         try:
             # Not read_table: it imports pandas.
-            self._file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            self._file = pq.ParquetFile(native_reader(data), page_checksum_verification=True)
             about = msgspec.json.decode(
                 (self._file.metadata.metadata or {})[METADATA_KEY], type=About
             )
