@@ -238,12 +238,18 @@ class LifecycleVerbs(TrackerCore):
         for run in list(self._implicit.values()):
             self.end_run(run)
         for run_id in list(self._consoles):
-            run, printed = self._open_runs[run_id], self._printed_in(run_id)
-            if printed is not None:
-                run._record = self._documents.update_run(
-                    run.experiment_id, run_id, functools.partial(add_artifact, artifact=printed)
-                )
+            self._keep_printed(self._open_runs[run_id])
         super().close()
+
+    def _keep_printed(self, run: Run) -> None:
+        printed = self._printed_in(run.run_id)
+        if printed is None:
+            return
+        keep = functools.partial(add_artifact, artifact=printed)
+        try:
+            run._record = self._documents.update_run(run.experiment_id, run.run_id, keep)
+        except (MLOpsError, OSError) as error:  # such as a store that was removed
+            _log.warning("What run %s printed was not kept: %s", run.run_id, error)
 
     def end_at_exit(self) -> None:
         """End every run that is still open: FAILED where an exception ends the interpreter."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,22 +25,13 @@ from tauro.tracking._query._ast import (
     Value,
 )
 from tauro.tracking._query._like import like_pattern
-from tauro.tracking._query._rowwise import compare
+from tauro.tracking._query._rowwise import OPERATORS, compare
 
 if TYPE_CHECKING:
     from tauro.tracking._catalogue._view import View
 
 Truths = tuple[Mask, Mask]
 """Where the condition is true, and where it is false; it is unknown where it is neither."""
-
-_OPERATORS: Final[dict[Operator, Callable[[Any, Any], Any]]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def evaluate(expression: Expression, view: View) -> Truths:
@@ -103,7 +93,7 @@ def _compare_numbers(sign: Operator, values: Any, value: Value) -> Any:
     if isinstance(value, float) and math.isnan(value):
         is_nan = np.isnan(values)
         return is_nan if sign == "=" else ~is_nan if sign == "!=" else np.zeros(len(values), bool)
-    return _OPERATORS[sign](values, value)
+    return OPERATORS[sign](values, value)
 
 
 def _by_text(field: Field, view: View, reading: Kind, holds: Callable[[Any], bool]) -> Truths:

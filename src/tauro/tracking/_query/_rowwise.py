@@ -37,7 +37,7 @@ from tauro.tracking._query._values import (
 
 Truth = bool | None
 
-_OPERATORS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
+OPERATORS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -90,7 +90,7 @@ def compare(sign: Operator, found: Any, value: Value) -> bool:
     if isinstance(value, float) and math.isnan(value):
         is_nan = math.isnan(found)
         return is_nan if sign == "=" else not is_nan if sign == "!=" else False
-    return _OPERATORS[sign](found, value)
+    return OPERATORS[sign](found, value)
 
 
 def read(record: Mapping[str, Any], field: Field, reading: Kind) -> Any:

@@ -122,6 +122,26 @@ def test_a_store_that_refuses_does_not_fail_the_run(
     assert list(spools.iterdir()) == []
 
 
+def test_a_document_that_cannot_be_written_does_not_keep_the_tracker_open(
+    tmp_path: Path, spools: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Closing goes on to the end: the streams are given back, the run can still be ended."""
+
+    def refuse(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    before = sys.stdout
+    with ExperimentTracker(tmp_path / "store") as tracker:
+        run = tracker.start_run(name="r", capture_console=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(tracker._documents, "update_run", refuse)
+            tracker.close()
+        assert sys.stdout is before
+        assert "the disk is full" in caplog.text
+        assert list(spools.iterdir()) == []
+        assert run.end().status == "COMPLETED"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_adds_nothing_and_removes_nothing(tmp_path: Path) -> None:
     """A run that nobody ends is ended at exit, with what its own process printed."""
