@@ -159,6 +159,10 @@ def test_a_signal_handler_may_log_in_the_middle_of_an_append(
     assert [found for found in reader.verify("exp") if not found.harmless] == []
 
 
+# Where an interrupt falls into a weak reference's callback, Python itself drops it and says so.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <function Weak:pytest.PytestUnraisableExceptionWarning"
+)
 def test_an_interrupt_in_the_middle_of_an_append_damages_nothing(
     tmp_path: Path, on_alarm: list[object]
 ) -> None:
