@@ -122,7 +122,7 @@ def test_promotions_under_load_fail_no_request(registry: ModelRegistry, promotio
         tasks = [asyncio.create_task(load(client)) for _ in range(4)]
         for number in range(2, promotions + 2):
             await asyncio.to_thread(register, registry, flip=number % 2 == 0)
-            while answers[-1][0] != number:
+            while not answers or answers[-1][0] != number:
                 await asyncio.sleep(0.001)
                 assert not any(task.done() for task in tasks)
         is_over = True
