@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 MASK: Final = "***"
@@ -21,6 +22,7 @@ _IN_LINE = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # the same few names come with every record
 def is_secret_name(name: str) -> bool:
     """Tell whether a key of this name is taken to hold a secret."""
     return bool(_SECRET_KEY.search(name.replace("-", "_")))

@@ -7,16 +7,17 @@ import hashlib
 import os
 import stat as stat_module
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 
 from tauro._internal import _fs
 from tauro._internal._clock import from_ns, now_ns
 from tauro._internal._paths import check_key, check_source
+from tauro._internal._translated import Translated
 from tauro.errors import (
-    MLOpsError,
     PathNotAllowedError,
     ReadOnlyStoreError,
     StorageConflictError,
@@ -94,15 +95,9 @@ class LocalStorageBackend(StorageBackend):
         """Return the file of a key, the root for ``""``."""
         return Path(self._file(path)) if path else self.root
 
-    @contextmanager
-    def lock(self, name: str, *, timeout: float = 10.0) -> Iterator[None]:
+    def lock(self, name: str, *, timeout: float = 10.0) -> AbstractContextManager[None]:
         """Hold one of 64 lock files, chosen by ``name``."""
-        with self._errors("lock", name):
-            give_back = take(stripe_file(str(self.root), name), name, timeout)
-        try:
-            yield
-        finally:
-            give_back()
+        return _Lock(self, name, timeout)
 
     # Bytes
 
@@ -397,20 +392,17 @@ class LocalStorageBackend(StorageBackend):
         etag = hashlib.blake2b(data, digest_size=12).hexdigest()
         return StorageMetadata(path, len(data), etag, from_ns(modified_ns), _format_of(path))
 
-    @contextmanager
-    def _errors(self, verb: str, path: str) -> Iterator[None]:
-        try:
-            yield
-        except MLOpsError:  # ours already; some are OSErrors too
-            raise
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise self._obstacle(verb, path, error) from error
-        except FileNotFoundError as error:
-            raise self._absent(verb, path, "nothing there") from error
-        except OSError as error:
-            if error.errno == errno.ENOTEMPTY:
-                raise self._obstacle(verb, path, error) from error
-            raise self._failure(verb, path, error) from error
+    def _errors(self, verb: str, path: str) -> Translated:
+        return Translated(lambda error: self._as_ours(verb, path, error))
+
+    def _as_ours(self, verb: str, path: str, error: OSError) -> StorageError:
+        if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+            return self._obstacle(verb, path, error)
+        if isinstance(error, FileNotFoundError):
+            return self._absent(verb, path, "nothing there")
+        if error.errno == errno.ENOTEMPTY:
+            return self._obstacle(verb, path, error)
+        return self._failure(verb, path, error)
 
     def _obstacle(self, verb: str, path: str, error: OSError) -> StorageError:
         """Return the error of a call that met a folder, or a file, where it needs the other."""
@@ -453,6 +445,25 @@ class LocalStorageBackend(StorageBackend):
             context=context,
             suggestions=hints,
         )
+
+
+class _Lock(AbstractContextManager[None]):
+    """One of the store's locks, held inside the ``with`` block."""
+
+    def __init__(self, backend: LocalStorageBackend, name: str, timeout: float) -> None:
+        self._backend = backend
+        self._name = name
+        self._timeout = timeout
+
+    def __enter__(self) -> None:
+        file = stripe_file(str(self._backend.root), self._name)
+        with self._backend._errors("lock", self._name):
+            self._give_back = take(file, self._name, self._timeout)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._give_back()
 
 
 def _format_of(path: str) -> str:

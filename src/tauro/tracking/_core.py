@@ -10,14 +10,15 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from tauro._internal._active import active_run_ids, run_scope
 from tauro._internal._close import did_you_mean
 from tauro._internal._fork import tell_after_fork
+from tauro._internal._translated import Translated
 from tauro.errors import MLOpsError, RunNotFoundError, StorageError, TrackingValidationError
 from tauro.events import Observers, Operation, get_observers
 from tauro.storage import (
@@ -49,11 +50,15 @@ if TYPE_CHECKING:
 RunLike: TypeAlias = "Run | str"
 ExperimentLike: TypeAlias = "Experiment | str"
 _log = logging.getLogger(__name__)
-
-Append: TypeAlias = Callable[..., None]
-
 _MARK_SECONDS = 1.0
 DEFAULT_BUFFER_SIZE = 100_000
+
+
+class Appender(NamedTuple):
+    """What appends to one run: a point, or a row with one point of each of several metrics."""
+
+    point: Callable[..., None]
+    row: Callable[[Mapping[str, float], int, int], None]
 
 
 class TrackerCore:
@@ -83,7 +88,7 @@ class TrackerCore:
         self._capture = capture_environment
         self._guard = threading.RLock()
         self._open_runs: dict[str, Run] = {}
-        self._appenders: dict[str, Append] = {}
+        self._appenders: dict[str, Appender] = {}
         self._samplers: dict[str, SystemSampler] = {}
         self._consoles: dict[str, ConsoleCapture] = {}
         self._implicit: dict[str, Run] = {}
@@ -258,20 +263,16 @@ def check_durability(durability: Durability) -> Durability:
     return durability
 
 
-@contextmanager
-def index_errors(root: StrPath) -> Iterator[None]:
+def index_errors(root: StrPath) -> Translated:
     """Turn the file system's errors at the run index into ours."""
-    try:
-        yield
-    except MLOpsError:  # ours already; some are OSErrors too
-        raise
-    except OSError as error:
-        raise StorageError(
+    return Translated(
+        lambda error: StorageError(
             f"The run index of {root} failed at {error.filename or root}: "
             f"{error.strerror or error}. Nothing that was acknowledged is lost.",
             context={"path": str(error.filename or root), "errno": error.errno},
             suggestions=["Free space or check the disk and the permissions, then try again."],
-        ) from error
+        )
+    )
 
 
 class _Recorder:

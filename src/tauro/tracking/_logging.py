@@ -15,7 +15,7 @@ from tauro.errors import TrackingValidationError
 from tauro.events import Operation
 from tauro.flavors import save_model
 from tauro.tracking import _artifacts, _content
-from tauro.tracking._core import Append, RunLike
+from tauro.tracking._core import Appender, RunLike
 from tauro.tracking._inputs import describe_input
 from tauro.tracking._lifecycle import LifecycleVerbs
 from tauro.tracking._models import ArtifactRecord, DatasetInput, LoggedModel, RunRecord
@@ -67,36 +67,41 @@ class LogVerbs(LifecycleVerbs):
         """
         # The hot path: a lookup, a flag, an append. `benchmarks/tracking.py` measures it.
         try:
-            append = self._appenders[run_id]  # type: ignore[index]
+            append = self._appenders[run_id].point  # type: ignore[index]
         except KeyError:
-            append = self._appender(run_id)
+            append = self._appender(run_id).point
         if timestamp is None and metadata is None and not self._metric_watch.active:
             append(key, value, step)
         else:
             self._log_observed(run_id, key, value, step, metadata, timestamp)
 
-    def _appender(self, run_id: RunLike) -> Append:
+    def _appender(self, run_id: RunLike) -> Appender:
+        known = self._appenders.get(run_id)  # type: ignore[arg-type]
+        if known is not None:
+            return known
         run = self._to_write(run_id)
         self._opened_for_writing()
-        append = self._log.writer(run.experiment_id, run.run_id).append
+        writer = self._log.writer(run.experiment_id, run.run_id)
+        appender = Appender(writer.append, writer.append_row)
         if not self.is_open(run):
-            append = self._for_a_while(run.run_id, append)
+            appender = self._for_a_while(run.run_id, appender)
         # A Run and its id are one key: they hash alike and are found either way.
-        self._appenders[run.run_id] = self._appenders[run] = append  # type: ignore[index]
-        return append
+        self._appenders[run.run_id] = self._appenders[run] = appender  # type: ignore[index]
+        return appender
 
-    def _for_a_while(self, run_id: str, append: Append) -> Append:
+    def _for_a_while(self, run_id: str, appender: Appender) -> Appender:
         """Return an appender that looks again after a second whether another's run is open."""
         until = time.monotonic() + _JOINED_SECONDS
 
-        def joined(*arguments: Any) -> None:
+        def now() -> Appender:
             if time.monotonic() < until:
-                append(*arguments)
-            else:
-                self._forget_appender(run_id)
-                self._appender(run_id)(*arguments)
+                return appender
+            self._forget_appender(run_id)
+            return self._appender(run_id)
 
-        return joined
+        return Appender(
+            lambda *arguments: now().point(*arguments), lambda *arguments: now().row(*arguments)
+        )
 
     def _log_observed(
         self,
@@ -107,7 +112,7 @@ class LogVerbs(LifecycleVerbs):
         metadata: Mapping[str, Any] | None,
         timestamp: int | None,
     ) -> None:
-        append = self._appender(run_id)
+        append = self._appender(run_id).point
         time_ns = None if timestamp is None else _ns(timestamp)
         if not self._metric_watch.active:
             append(key, value, step, time_ns, metadata)
@@ -140,16 +145,14 @@ class LogVerbs(LifecycleVerbs):
             for key, value in check_mapping(metrics, "metrics").items()
         }
         whole = validate_metric_step(step, error=TrackingValidationError)
-        append = self._appender(self._to_write(run_id) if run_id is None else run_id)
+        appender = self._appender(self._to_write(run_id) if run_id is None else run_id)
         if self._metric_watch.active:
             for key, value in points.items():
                 self._log_observed(
                     run_id or self._to_write(None), key, value, whole, None, timestamp
                 )
             return
-        at = _clock.now_ns() if timestamp is None else _ns(timestamp)
-        for key, value in points.items():
-            append(key, value, whole, at)
+        appender.row(points, whole, _clock.now_ns() if timestamp is None else _ns(timestamp))
 
     def log_metrics_batch(
         self,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tauro._internal import _fs
 from tauro._internal._clock import now_ns
+from tauro._internal._translated import Translated
 from tauro.errors import StorageError
 from tauro.tracking._metric_log._checksum import BLOCK
 from tauro.tracking._metric_log._format import (
@@ -113,15 +114,9 @@ def storage_error(what: str, path: str, error: OSError) -> StorageError:
     )
 
 
-@contextmanager
-def storage_errors(what: str, path: str) -> Iterator[None]:
+def storage_errors(what: str, path: str) -> Translated:
     """Turn the file system's errors into ours."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        raise storage_error(what, path, error) from error
+    return Translated(lambda error: storage_error(what, path, error))
 
 
 def _definitions(kind: int, numbered: int, names: Sequence[str]) -> list[bytes]:
@@ -206,6 +201,16 @@ class Lane:
             table = self._tables[run_id]
             bodies = metadata_bodies(segment.slots + side, metadata) if metadata else []
             segment.put([*bodies, pack_point(table[key], *point)])
+            return segment, table
+
+    def append_row(
+        self, run_id: str, points: Sequence[tuple[str, float]], step: int, time: int
+    ) -> tuple[Segment, dict[str, int]]:
+        """Append one point of each of at most ``MAX_KEYS`` metrics, as :meth:`append` does."""
+        with self._alone():
+            segment = self._declare(run_id, [key for key, _ in points], len(points))
+            table = self._tables[run_id]
+            segment.put([pack_point(table[key], step, time, value) for key, value in points])
             return segment, table
 
     def append_block(self, run_id: str, block: Block) -> None:

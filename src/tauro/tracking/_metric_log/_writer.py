@@ -120,6 +120,35 @@ class RunWriter:
             bound = lane.append(self.run_id, key, (step, timestamp_ns, value), text)
             self._tables[get_ident()] = bound
 
+    def append_row(self, values: Mapping[str, Any], step: int, timestamp_ns: int) -> None:
+        """Append one point of each of several metrics, each with the guarantees of :meth:`append`.
+
+        Metrics that the run has not had here before are recorded in one go.
+
+        Args:
+            values: By metric.
+            step: Of all points.
+            timestamp_ns: Of all points.
+
+        Raises:
+            TrackingValidationError: A point cannot be logged; nothing was written.
+            StorageError: The disk refused; the first of the points may have been accepted.
+        """
+        step = as_integer("The step", step)
+        timestamp_ns = as_integer("The timestamp", timestamp_ns)
+        points = [(key, as_value(key, value)) for key, value in values.items()]
+        bound = self._tables.get(get_ident())
+        if bound is not None and all(key in bound[1] for key in values):
+            for key, value in points:
+                self.append(key, value, step, timestamp_ns)
+            return
+        for key in values:
+            as_name("The key of a metric", key)
+        with self._log.lane(self.experiment_id) as lane:
+            for first in range(0, len(points), MAX_KEYS):
+                row = points[first : first + MAX_KEYS]
+                self._tables[get_ident()] = lane.append_row(self.run_id, row, step, timestamp_ns)
+
     def append_batch(
         self,
         key: str | Sequence[str],
