@@ -6,6 +6,7 @@ import errno
 import math
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,14 @@ def test_a_step_is_an_integer_of_64_bits(log: MetricLog, step: Any) -> None:
 
 def test_a_first_row_holds_the_lane_once(log: MetricLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run of many metrics costs is mostly the holds of its lane."""
-    holds = []
+    holds: list[Lane] = []
     held = Lane.held
-    monkeypatch.setattr(Lane, "held", lambda lane: holds.append(lane) or held(lane))
+
+    def counted(lane: Lane) -> AbstractContextManager[bool]:
+        holds.append(lane)
+        return held(lane)
+
+    monkeypatch.setattr(Lane, "held", counted)
     log.writer("exp", "run").append_row({f"m{number}": 1.0 for number in range(20)}, 0, 1)
     assert len(holds) == 1
 
