@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tauro._internal import _active
+from tauro.errors import MLOpsError
 
 # Children that tests start must find the environment's own temporary and cache folders, never the
 # user's store.
 STORE_VARIABLES = ("TAURO_MLOPS_PATH", "TAURO_MLOPS_BACKEND", "TAURO_ENV", "TAURO_CACHE_DIR")
+# A proxy would be asked for the servers that tests start on this machine.
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+PROXY_VARIABLES = (*PROXIES, *map(str.upper, PROXIES))
+
+# How long an example takes says how busy the machine is, not whether the property holds.
+settings.register_profile("tauro", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `.ci/run` takes the same examples for the same code: it says of a commit what it said before.
+settings.register_profile("ci", settings.get_profile("tauro"), derandomize=True, print_blob=True)
+settings.load_profile("tauro")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -98,8 +112,27 @@ def _no_run_of_another_test() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_sign_of_life_of_another_test() -> Iterator[None]:
+    """End the threads of trackers that a test left open.
+
+    They write every few seconds, which another test that counts or fails file-system calls would
+    take for its own.
+    """
+    before = _trackers()
+    yield
+    for tracker in _trackers() - before:
+        with contextlib.suppress(MLOpsError, OSError):
+            tracker._heartbeat.stop()
+
+
+def _trackers() -> set[Any]:
+    module = sys.modules.get("tauro.tracking._core")
+    return set(module._trackers) if module is not None else set()
+
+
+@pytest.fixture(autouse=True)
 def _no_store_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a user's settings out of the tests."""
-    for name in STORE_VARIABLES:
+    for name in (*STORE_VARIABLES, *PROXY_VARIABLES):
         if name in os.environ:
             monkeypatch.delenv(name)

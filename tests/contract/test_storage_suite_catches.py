@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-import time
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,24 @@ from tauro.storage import MemoryStorageBackend, StorageBackend, StorageMetadata
 from tauro.testing import StorageBackendSuite
 
 
+class Meeting:
+    """A place where the first of racing threads is held until another is there too.
+
+    What a race would do once in a while it then does for certain. The main thread races with nobody.
+    """
+
+    def __init__(self) -> None:
+        self._came = 0
+        self._met = threading.Event()
+
+    def wait(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            self._came += 1
+            if self._came > 1:
+                self._met.set()
+            self._met.wait(10)
+
+
 class ForgetsTheEnd(MemoryStorageBackend):
     """Drops the last byte of long values."""
 
@@ -26,21 +44,36 @@ class ForgetsTheEnd(MemoryStorageBackend):
 
 
 class WritesInTwoSteps(MemoryStorageBackend):
-    """Lets readers see a half-written value."""
+    """Lets readers see half of a long value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._was_read = threading.Event()
 
     def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
         super().write_bytes(path, data[: len(data) // 2])
-        time.sleep(0.0005)
+        if len(data) > 10_000 and threading.current_thread() is not threading.main_thread():
+            self._was_read.clear()
+            self._was_read.wait(10)
         return super().write_bytes(path, data)
+
+    def read_bytes(self, path: str) -> bytes:
+        data = super().read_bytes(path)
+        self._was_read.set()
+        return data
 
 
 class LooksBeforeItCreates(MemoryStorageBackend):
     """Checks and writes without holding anything between."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._between = Meeting()
+
     def create_bytes(self, path: str, data: bytes) -> StorageMetadata:
         if self.exists(path):
             return super().create_bytes(path, data)
-        time.sleep(0.002)
+        self._between.wait()
         return self.write_bytes(path, data)
 
 
@@ -164,12 +197,16 @@ class HandsOutItsOwn(MemoryStorageBackend):
 class LosesRacingAppends(MemoryStorageBackend):
     """Reads, joins and writes without looking at the version."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._between = Meeting()
+
     def _append_frame(self, df: Any, data: bytes, path: str) -> StorageMetadata:
         import pandas as pd
 
         if self.exists(path):
             df = pd.concat([self.read_dataframe(path), df], ignore_index=True)
-        time.sleep(0.005)
+        self._between.wait()
         return self.write_dataframe(df, path)
 
 

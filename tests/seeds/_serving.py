@@ -37,7 +37,7 @@ def predict(body: str, root: Path) -> None:
     registry.register_model("forest-cover", model=model, input_example=frame.head(2))
     registry.promote_model("forest-cover", 1, "Production")
     with _server(store) as address:
-        answer = httpx.post(f"{address}/predict", content=body, timeout=60)
+        answer = httpx.post(f"{address}/predict", content=body, timeout=240)
     assert answer.status_code == 200, answer.text
     assert answer.json()["predictions"] == [2]
     assert answer.json()["model_version"] == 1
@@ -58,4 +58,4 @@ def _server(store: Path) -> Iterator[str]:
             said += line
         yield json.loads(said)["address"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=240) == 0

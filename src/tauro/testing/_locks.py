@@ -12,7 +12,7 @@ import pytest
 
 from tauro.errors import LockTimeoutError
 
-_LONG = 60.0
+_LONG = 240.0
 
 
 class LockContract(ABC):

@@ -87,7 +87,7 @@ def observe(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
         env={**os.environ, "PROBE_RESULT": str(result), "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -51,10 +51,10 @@ def server(tmp_path: Path, registry: ModelRegistry) -> Iterator[httpx.Client]:
             if line.startswith("}"):
                 break
         address = json.loads("".join(lines))["address"]
-        with httpx.Client(base_url=address, timeout=30) as client:
+        with httpx.Client(base_url=address, timeout=240) as client:
             yield client
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=240) == 0
 
 
 def predict(client: httpx.Client, samples: list[dict[str, Any]]) -> httpx.Response:
@@ -137,7 +137,7 @@ def test_a_host_that_others_reach_is_refused(registry: ModelRegistry, tmp_path: 
     """Without authentication the server listens on loopback only."""
     command = [sys.executable, "-m", "tauro", "serve", NAME, "--host", "0.0.0.0"]
     command += ["--store", str(tmp_path / "store")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 1
     assert "authentication" in done.stderr
     assert "Traceback" not in done.stderr

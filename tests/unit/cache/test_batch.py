@@ -69,7 +69,7 @@ def test_an_operation_waits_no_longer_than_the_interval(sink: Sink) -> None:
     for number in range(3):
         sink.came.clear()
         processor.add(number)
-        assert sink.came.wait(60)
+        assert sink.came.wait(240)
     processor.close()
     assert sink.batches == [[0], [1], [2]]
 
@@ -128,7 +128,7 @@ def test_the_interval_goes_on_after_a_failure(sink: Sink) -> None:
 
     processor = BatchProcessor(process_func=process, flush_interval=0.01)
     processor.add(1)
-    assert sink.came.wait(60)
+    assert sink.came.wait(240)
     processor.close()
     assert sink.batches == [[1]]
 
@@ -167,7 +167,7 @@ def test_threads_lose_and_double_nothing_and_each_keeps_its_order(sink: Sink) ->
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     processor.close()
     got = [number for batch in sink.batches for number in batch]
     assert sorted(got) == [1000 * part + number for part in range(4) for number in range(200)]
@@ -190,7 +190,7 @@ def test_what_waits_is_processed_at_the_interpreters_exit() -> None:
         "processor.add(1)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
     )
     assert done.stdout == "[1]\n"
 
@@ -209,8 +209,8 @@ def test_a_forked_child_leaves_what_waits_to_its_parent(sink: Sink) -> None:
 
     process = fork.Process(target=child)
     process.start()
-    assert receive.poll(60)
+    assert receive.poll(240)
     assert receive.recv() == [[2]]
-    process.join(60)
+    process.join(240)
     processor.close()
     assert sink.batches == [[1]]

@@ -24,7 +24,7 @@ def _python(code: str, *options: str, cwd: Path | None = None) -> str:
         arguments,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         cwd=cwd,
         check=False,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},

@@ -52,7 +52,7 @@ def _in_thread(lock: FileLock) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(60)
+    thread.join(240)
     if failed:
         raise failed[0]
 
@@ -75,7 +75,7 @@ def test_a_body_is_never_entered_unlocked(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(60)
+    thread.join(240)
     holder.release()
     assert entered == []
 
@@ -135,13 +135,13 @@ def test_the_system_gives_back_the_lock_of_a_killed_process(tmp_path: Path) -> N
     with pytest.raises(LockTimeoutError, match=f"process {pid} on .* \\(still running\\)"):
         lock.acquire()
     os.kill(pid, signal.SIGKILL)
-    child.join(60)
-    lock.acquire(timeout=30)
+    child.join(240)
+    lock.acquire(timeout=240)
     lock.release()
 
 
 def _count(path: str, rounds: int) -> None:
-    lock = FileLock(f"{path}.lock", timeout=60)
+    lock = FileLock(f"{path}.lock", timeout=240)
     for _ in range(rounds):
         with lock:
             counted = int(Path(path).read_text())
@@ -156,7 +156,7 @@ def test_processes_and_threads_exclude_each_other(tmp_path: Path) -> None:
     for worker in (*children, *threads):
         worker.start()
     for worker in (*children, *threads):
-        worker.join(120)
+        worker.join(240)
     assert path.read_text() == "240"
 
 
@@ -177,7 +177,7 @@ def test_a_forked_child_does_not_hold_its_parents_lock(tmp_path: Path) -> None:
     with lock:
         process = fork.Process(target=child)
         process.start()
-        assert receive.poll(60)
+        assert receive.poll(240)
         assert receive.recv() == "refused"
-        process.join(60)
+        process.join(240)
     _in_thread(lock)

@@ -87,7 +87,7 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
 
 
 def _add(path: str, rounds: int) -> None:
-    lock = OptimisticLock(VersionedFile(path, timeout=60), max_attempts=10_000)
+    lock = OptimisticLock(VersionedFile(path, timeout=240), max_attempts=10_000)
     for _ in range(rounds):
         lock.update(lambda old: str(int(old or b"0") + 1).encode())
 
@@ -99,5 +99,5 @@ def test_processes_and_threads_lose_no_update(tmp_path: Path) -> None:
     for worker in (*children, *threads):
         worker.start()
     for worker in (*children, *threads):
-        worker.join(120)
+        worker.join(240)
     assert Path(path).read_bytes() == b"160"

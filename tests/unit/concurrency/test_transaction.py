@@ -282,7 +282,7 @@ def test_a_safe_transaction_waits_for_the_other(root: Path) -> None:
 
         thread = threading.Thread(target=other)
         thread.start()
-        thread.join(60)
+        thread.join(240)
     assert "turn.lock" in failed[0]
 
 
@@ -299,7 +299,7 @@ def test_safe_transactions_lose_no_update(root: Path) -> None:
 
     def work() -> None:
         for _ in range(15):
-            with SafeTransaction(root, timeout=60) as transaction:
+            with SafeTransaction(root, timeout=240) as transaction:
                 counted = int(transaction.read("count")) + 1
                 assert int(transaction.read("twice")) == 2 * (counted - 1)
                 transaction.write("count", str(counted).encode())
@@ -309,7 +309,7 @@ def test_safe_transactions_lose_no_update(root: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(240)
     assert (root / "count").read_bytes() == b"60"
     assert (root / "twice").read_bytes() == b"120"
 

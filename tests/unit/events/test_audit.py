@@ -257,7 +257,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         last = receive.recv()
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
-    child.join(60)
+    child.join(240)
     try:
         while True:
             last = receive.recv()
@@ -276,7 +276,7 @@ def test_a_forked_child_writes_a_file_of_its_own(tmp_path: Path) -> None:
     fork = multiprocessing.get_context("fork")
     child = fork.Process(target=lambda: sink.append(audit_record(1)))
     child.start()
-    child.join(60)
+    child.join(240)
     sink.append(audit_record(2))
     assert child.exitcode == 0
     assert len(list(tmp_path.iterdir())) == 2

@@ -261,7 +261,7 @@ def test_a_child_forked_while_a_part_is_made_is_not_stuck() -> None:
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(30)
+    assert held.wait(240)
     child = os.fork()
     if child == 0:
         os._exit(0 if context.storage.uri and get_mlops_context() is context else 1)

@@ -326,7 +326,7 @@ def test_what_cannot_be_recorded_never_fails_the_node(
 
 def test_parallel_ml_nodes_each_get_their_own_run(project: Make) -> None:
     code = CODE + (
-        "\nimport threading\nbarrier = threading.Barrier(3, timeout=30)\n"
+        "\nimport threading\nbarrier = threading.Barrier(3, timeout=240)\n"
         "def train_together(name_, run: Run):\n"
         "    barrier.wait()\n"
         "    run.log_param('who', name_)\n"

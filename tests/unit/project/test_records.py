@@ -120,7 +120,7 @@ def test_the_last_line_of_a_node_counts_and_tells_what_is_finished(tmp_path: Pat
 
 def test_a_run_of_a_process_that_is_gone_is_abandoned(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "pass"])
-    child.wait(60)
+    child.wait(240)
     write(tmp_path, "dead", status=None, pid=child.pid)
     write(tmp_path, "live", status=None, pid=os.getpid())
     write(tmp_path, "elsewhere", status=None, pid=child.pid, host="another-machine")

@@ -323,7 +323,7 @@ def test_validation_looks_for_the_data_of_every_source(project: Make, tmp_path: 
 def test_several_workers_run_independent_nodes_at_once(project: Make) -> None:
     code = """
 import threading
-barrier = threading.Barrier(3, timeout=30)
+barrier = threading.Barrier(3, timeout=240)
 def meet(): return barrier.wait() >= 0
 """
     nodes = {name: {"function": "steps.meet"} for name in ("a", "b", "c")}

@@ -146,7 +146,7 @@ def test_a_slow_call_of_before_no_longer_counts(clock: FakeClock) -> None:
 
     def slow() -> NoReturn:
         begun.set()
-        go_on.wait(60)
+        go_on.wait(240)
         raise ConnectionError
 
     def work() -> None:
@@ -155,12 +155,12 @@ def test_a_slow_call_of_before_no_longer_counts(clock: FakeClock) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    begun.wait(60)
+    begun.wait(240)
     _fail_times(breaker, 1)
     clock.advance(1)
     breaker.call(lambda: 1)
     go_on.set()
-    thread.join(60)
+    thread.join(240)
     assert breaker.state is CLOSED
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ class Doubler(Caller):
         self.calls.append(len(values))
         if self.held.intersection(values):
             self.entered.set()
-            assert self.gate.wait(60)
+            assert self.gate.wait(240)
         if self.raised.intersection(values):
             raise ZeroDivisionError("division by zero")
         return self.answer(values)
@@ -57,9 +57,30 @@ def engine_of(caller: Caller, **limits: Any) -> Engine:
 async def held_up(engine: Engine, caller: Doubler, value: int = 0) -> asyncio.Task[Any]:
     """Let a call hang at the gate, so that what comes now waits."""
     caller.held.add(value)
+    caller.entered.clear()
     task = asyncio.create_task(engine.predict(rows(value)))
-    await asyncio.to_thread(caller.entered.wait, 60)
+    assert await asyncio.to_thread(caller.entered.wait, 240)
     return task
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes when it is told to."""
+
+    passed = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.passed
+
+
+def run_timed(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(work())
+
+
+def let_pass(seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Loop)
+    loop.passed += seconds
 
 
 async def no_more_stuck(engine: Engine) -> None:
@@ -149,8 +170,9 @@ def test_a_call_that_hangs_gets_a_deadline_and_the_others_go_on() -> None:
     caller = Doubler()
 
     async def work() -> None:
-        engine = engine_of(caller, deadline=0.2)
+        engine = engine_of(caller, deadline=1000)
         first = await held_up(engine, caller)
+        let_pass(1000)
         with pytest.raises(DeadlineExceededError):
             await first
         assert engine.stuck == 1
@@ -159,27 +181,28 @@ def test_a_call_that_hangs_gets_a_deadline_and_the_others_go_on() -> None:
         await no_more_stuck(engine)
         engine.retire()
 
-    asyncio.run(work())
+    run_timed(work)
 
 
 def test_a_model_that_hangs_again_and_again_gets_no_more_requests() -> None:
     caller = Doubler()
 
     async def work() -> None:
-        engine = engine_of(caller, deadline=0.05)
-        number = 0
-        while not engine.hangs:
-            caller.held.add(number)
+        engine = engine_of(caller, deadline=1000)
+        for number in range(4):
+            assert not engine.hangs
+            task = await held_up(engine, caller, number)
+            let_pass(1000)
             with pytest.raises(DeadlineExceededError):
-                await engine.predict(rows(number))
-            number += 1
+                await task
+        assert engine.hangs
         with pytest.raises(ServingError, match="hangs"):
             await engine.predict(rows(500))
         caller.gate.set()
         await no_more_stuck(engine)
         assert await engine.predict(rows(1000)) == [2000]
 
-    asyncio.run(work())
+    run_timed(work)
 
 
 def test_a_mismatch_that_the_model_finds_is_the_requests_own_error() -> None:

@@ -107,28 +107,30 @@ def test_promotions_under_load_fail_no_request(registry: ModelRegistry, promotio
     """Each answer is that of a version that was promoted, and the versions never go back."""
     register(registry)
     app = create_app(holder_of(registry), follow_seconds=0.01)
-    answers: list[tuple[int, list[int]]] = []
+    answers: list[list[int]] = [[] for _ in range(4)]
     is_over = False
 
-    async def load(client: httpx.AsyncClient) -> None:
+    async def load(client: httpx.AsyncClient, seen: list[int]) -> None:
         while not is_over:
             answer = await client.post("/predict", content=BODY)
             assert answer.status_code == 200, answer.text
-            found = answer.json()
-            answers.append((found["model_version"], found["predictions"]))
+            version = answer.json()["model_version"]
+            assert answer.json()["predictions"] == ([1, 1] if version % 2 == 0 else [0, 0])
+            seen.append(version)
 
     async def session(client: httpx.AsyncClient) -> None:
         nonlocal is_over
-        tasks = [asyncio.create_task(load(client)) for _ in range(4)]
-        for number in range(2, promotions + 2):
-            await asyncio.to_thread(register, registry, flip=number % 2 == 0)
-            while not answers or answers[-1][0] != number:
+        tasks = [asyncio.create_task(load(client, seen)) for seen in answers]
+        for number in range(1, promotions + 2):
+            if number > 1:
+                await asyncio.to_thread(register, registry, flip=number % 2 == 0)
+            while not all(number in seen for seen in answers):
                 await asyncio.sleep(0.001)
                 assert not any(task.done() for task in tasks)
         is_over = True
         await asyncio.gather(*tasks)
 
     ask(app, session)
-    assert {version for version, _ in answers} == set(range(1, promotions + 2))
-    for version, predictions in answers:
-        assert predictions == ([1, 1] if version % 2 == 0 else [0, 0])
+    for seen in answers:
+        assert seen == sorted(seen)
+        assert set(seen) == set(range(1, promotions + 2))

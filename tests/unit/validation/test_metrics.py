@@ -120,6 +120,6 @@ def test_numpy_is_not_imported() -> None:
         "v(1); v(0.5); print('numpy' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
     )
     assert done.stdout.strip() == "False"

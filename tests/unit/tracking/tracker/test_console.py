@@ -162,7 +162,7 @@ def test_a_forked_child_adds_nothing_and_removes_nothing(tmp_path: Path) -> None
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     assert ran.stdout == "parent\nchild\ndone\n"
