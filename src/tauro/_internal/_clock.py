@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _source: Callable[[], int] = time.time_ns
 
 
@@ -27,5 +29,4 @@ def now() -> datetime:
 
 def from_ns(nanoseconds: int) -> datetime:
     """Return an aware UTC datetime, to the microsecond."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)

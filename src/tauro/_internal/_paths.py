@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ _KEY = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 _LONGEST_PART: Final = 255
 
 
+@lru_cache(maxsize=4096)  # one document's key is asked for again and again
 def check_key(path: StrPath) -> str:
     """Return a storage key: relative, ``/`` between its parts, none of them empty, ``.``, ``..``.
 

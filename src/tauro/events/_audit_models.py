@@ -116,10 +116,13 @@ def subject_of(data: Mapping[str, Any], component: str) -> str:
 
 def plain(value: Any, *, depth: int = 0) -> Any:
     """Return a value as JSON can hold it: texts cut, objects by type, secrets masked."""
-    if value is None or isinstance(value, bool | int):
+    kind = type(value)
+    if value is None or kind is int or kind is bool:
         return value
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
+    if isinstance(value, int):  # of a class of its own
+        return int(value)
     if isinstance(value, str):
         text = mask_text(str(value))
         return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}… ({len(text)} characters)"

@@ -47,22 +47,17 @@ def _fold(data: bytes, first: int, names: dict[int, str]) -> dict[str, LaneSumma
     """Summarize slots that begin at ``first``, those of the series that have names here."""
     columns: dict[int, list[tuple[int, int, int, float]]] = {}
     for place, (run, key, step, time, value, _) in enumerate(unpack_points(data), first):
-        columns.setdefault(run | key << 16, []).append((place, step, time, value))
-    found = {}
-    for series, points in columns.items():
+        series = run | key << 16
         if series in names:
-            seq, step, time, value = points[-1]
-            numbers = [point[3] for point in points if not math.isnan(point[3])]
-            found[names[series]] = LaneSummary(
-                Summary(
-                    last_value=value,
-                    last_step=step,
-                    last_timestamp_ns=time,
-                    count=len(points),
-                    min=min(numbers, default=math.nan),
-                    max=max(numbers, default=math.nan),
-                ),
-                when=max(point[2] for point in points),
-                seq=seq,
-            )
-    return found
+            columns.setdefault(series, []).append((place, step, time, value))
+    return {names[series]: _summarize(points) for series, points in columns.items()}
+
+
+def _summarize(points: list[tuple[int, int, int, float]]) -> LaneSummary:
+    seq, step, time, value = points[-1]
+    if len(points) == 1:
+        return LaneSummary(Summary(value, step, time, 1, value, value), time, seq)
+    numbers = [point[3] for point in points if not math.isnan(point[3])]
+    low, high = min(numbers, default=math.nan), max(numbers, default=math.nan)
+    when = max(point[2] for point in points)
+    return LaneSummary(Summary(value, step, time, len(points), low, high), when, seq)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -130,8 +131,7 @@ def _placed_metadata(parts: Sequence[Points], order: NDArray[Any] | None) -> dic
     return {int(moved[place]): text for place, text in sorted(placed.items())}
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """What there is of a metric in a run.
 
     Attributes:
@@ -151,8 +151,7 @@ class Summary:
     max: float
 
 
-@dataclass(frozen=True, slots=True)
-class LaneSummary:
+class LaneSummary(msgspec.Struct, frozen=True):
     """A summary of what one lane logged, with what is needed to go on from it.
 
     Attributes:
