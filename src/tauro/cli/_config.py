@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tauro.cli._group import Group
 from tauro.cli._options import common_options
 from tauro.cli._output import Output
 
@@ -22,7 +23,7 @@ def _project_options(command: _F) -> _F:
     return project(env(common_options(command)))
 
 
-@click.group("config")
+@click.group("config", cls=Group)
 def command() -> None:
     """Show the merged settings and where they come from."""
 

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from tauro._internal._optional import load
+from tauro.cli._group import Group
 from tauro.cli._options import store_options
 from tauro.cli._output import Output
 from tauro.cli._stores import open_context
 
 
-@click.group(name="keys")
+@click.group(name="keys", cls=Group)
 def command() -> None:
     """API keys of the model server: make, list and revoke them."""
 

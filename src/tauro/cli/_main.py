@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 import click
 
 from tauro._internal._close import did_you_mean
+from tauro.cli._group import Group
 from tauro.cli._options import State, common_options
 from tauro.cli._output import Output
 from tauro.errors import ExitCode, TauroError
@@ -36,7 +37,7 @@ COMMANDS: Final = {
 """Name of each command, where it is defined (imported on use), and its line in ``tauro --help``."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are used; ``--help`` imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tauro.cli._group import Group
 from tauro.cli._options import store_options
 from tauro.cli._output import Output
 from tauro.cli._stores import open_registry
@@ -36,7 +37,7 @@ _HISTORY = {
 }
 
 
-@click.group(name="models")
+@click.group(name="models", cls=Group)
 def command() -> None:
     """The model registry: versions, stages, aliases, files.
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from tauro.cli._group import Group
 from tauro.cli._options import common_options
 from tauro.cli._output import Output
 
@@ -21,7 +22,7 @@ def _project_options(command: _F) -> _F:
     return project(env(common_options(command)))
 
 
-@click.group("pipelines")
+@click.group("pipelines", cls=Group)
 def command() -> None:
     """List, show and draw pipelines and their runs."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tauro.cli._group import Group
 from tauro.cli._options import store_options
 from tauro.cli._output import Output
 from tauro.cli._runs_view import (
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tauro.tracking import ExperimentTracker
 
 
-@click.group(name="runs")
+@click.group(name="runs", cls=Group)
 def command() -> None:
     """List, show, compare and search tracked runs."""
 

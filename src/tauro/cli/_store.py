@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from tauro.cli._group import Group
 from tauro.cli._options import store_options
 from tauro.cli._output import Output
 from tauro.cli._stores import open_context
 from tauro.errors import ExitCode
 
 
-@click.group(name="store")
+@click.group(name="store", cls=Group)
 def command() -> None:
     """Look after a store."""
 
