@@ -11,13 +11,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from tauro.errors import TauroError, ValidationError
+from tauro.serving._bodies import Receive
 from tauro.serving._edge import Edge, routes_of
-from tauro.serving._exchange import Exchange, Receive, Scope, Send, error_answer
+from tauro.serving._exchange import Exchange, Scope, Send
 from tauro.serving._guard import Guard
 from tauro.serving._holder import ModelHolder
 from tauro.serving._limits import Limits
 from tauro.serving._metrics import Metrics
-from tauro.serving._routes import Holders, JSONBytes, add_state, add_v2, get_holder
+from tauro.serving._routes import Holders, JSONBytes, add_state, get_holder
+from tauro.serving._v2_routes import add_v2
 
 _JSON = "application/json"
 _TABLES = ("text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream")
@@ -77,7 +79,7 @@ def create_app(
     )
     app.add_exception_handler(TauroError, _answer_error)
     add_state(app, by_name, metrics)
-    add_v2(app, by_name, limits)
+    add_v2(app, by_name)
     _add_predict(app, by_name)
     _describe_bodies(app, routes)
     app.edge = Edge(super(ServingApp, app).__call__, routes, limits, metrics, guard)
@@ -87,9 +89,9 @@ def create_app(
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TauroError)
     exchange: Exchange = request.scope["tauro.exchange"]
-    status, body, headers = error_answer(error, exchange.id.decode(), exchange.version)
+    body, headers = exchange.describe_error(error)
     named = {name.decode(): value.decode() for name, value in headers}
-    return Response(body, status_code=status, media_type=_JSON, headers=named)
+    return Response(body, status_code=error.http_status, media_type=_JSON, headers=named)
 
 
 def _add_predict(app: FastAPI, holders: Holders) -> None:

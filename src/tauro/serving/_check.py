@@ -103,7 +103,8 @@ def _value(
     path: str,
     problems: Problems,
 ) -> Any:
-    if value is None:
+    # Not a number has no place in JSON; the tensors of the protocol can hold it.
+    if value is None or value != value:  # noqa: PLR0124
         if not column.nullable and column.required:
             problems.add(path, wanted(column), "null")
         return None

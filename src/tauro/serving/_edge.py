@@ -6,12 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
 
 from tauro.errors import TauroError, ValidationError
+from tauro.serving._bodies import LARGE, Bodies, ClientGoneError, Receive
 from tauro.serving._caller import to_json
 from tauro.serving._errors import MethodError, ModelFailedError
-from tauro.serving._exchange import ClientGoneError, Exchange, Receive, Scope, Send
+from tauro.serving._exchange import Door, Exchange, Scope, Send
 from tauro.serving._guard import Guard
 from tauro.serving._holder import ModelHolder
 from tauro.serving._limits import Limits
@@ -19,9 +19,6 @@ from tauro.serving._metrics import Metrics
 
 _log = logging.getLogger("tauro.serving")
 _access = logging.getLogger("tauro.serving.access")
-_LARGE: Final = 64 * 1024
-"""Bodies of more bytes are decoded in a thread, so that the others need not wait."""
-
 Inner = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -46,7 +43,7 @@ class Edge:
     ) -> None:
         self._inner = inner
         self._routes = dict(routes)
-        self._limits = limits
+        self.door = Door(Bodies(limits))
         self._metrics = metrics
         self._guard = guard
 
@@ -55,13 +52,13 @@ class Edge:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        exchange = Exchange(scope, send)
+        exchange = Exchange(scope, receive, send, self.door)
         try:
             if self._guard is not None:
                 self._guard.check(exchange)
             holder = self._routes.get(exchange.path)
             if holder is not None:
-                await self._predict(exchange, holder, receive)
+                await self._predict(exchange, holder)
             else:
                 scope["tauro.exchange"] = exchange
                 await self._inner(scope, receive, exchange.send)
@@ -77,20 +74,21 @@ class Edge:
                     ModelFailedError(f"The server failed: {type(error).__name__}.")
                 )
         finally:
+            exchange.close()
             self._metrics.record(exchange)
             if _access.isEnabledFor(logging.INFO):
                 _access.info("%s", describe(exchange))
 
-    async def _predict(self, exchange: Exchange, holder: ModelHolder, receive: Receive) -> None:
+    async def _predict(self, exchange: Exchange, holder: ModelHolder) -> None:
         exchange.model = holder.choice.name
         if exchange.method != "POST":
             raise MethodError(f"{exchange.path} takes POST, not {exchange.method}.")
-        body = await exchange.read_body(receive, self._limits.max_body)
+        body = await exchange.read_body()
         served = holder.served
         exchange.version = served.version.version
         with served.engine.lease():
             kind = exchange.content_type
-            if len(body) > _LARGE or not (kind == "application/json" or not kind):
+            if len(body) > LARGE or not (kind == "application/json" or not kind):
                 rows = await asyncio.to_thread(served.reader.read, body, kind)
             else:
                 rows = served.reader.read(body, kind)

@@ -18,7 +18,13 @@ class DeadlineExceededError(ServingError):
 
 
 class QueueFullError(ServingError):
-    """More requests wait than the server keeps."""
+    """More requests wait, or more bytes of bodies, than the server keeps."""
+
+
+class SlowClientError(ServingError):
+    """The body did not come in time."""
+
+    http_status = 408
 
 
 class BodyTooLargeError(ServingError):

@@ -10,21 +10,30 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from tauro.errors import TauroError, create_error_response
+from tauro.serving._bodies import Bodies, Message, Receive
 from tauro.serving._caller import to_json
-from tauro.serving._errors import BodyTooLargeError, retry_after
+from tauro.serving._errors import SlowClientError, retry_after
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = tuple[tuple[bytes, bytes], ...]
 
 _ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _process = secrets.token_hex(4)
 _numbers = itertools.count(1)
 
 
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
+class Door:
+    """What all exchanges of a server share.
+
+    Attributes:
+        bodies: The bodies that are held.
+        is_closing: Whether every answer asks its client not to use the connection again.
+    """
+
+    def __init__(self, bodies: Bodies) -> None:
+        self.bodies = bodies
+        self.is_closing = False
 
 
 class Exchange:
@@ -38,6 +47,9 @@ class Exchange:
     """
 
     __slots__ = (
+        "_door",
+        "_held",
+        "_receive",
         "_send",
         "headers",
         "id",
@@ -51,7 +63,7 @@ class Exchange:
         "version",
     )
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, door: Door) -> None:
         self.start = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         given = self.headers.get(b"x-request-id")
@@ -67,7 +79,10 @@ class Exchange:
         self.version: int | None = None
         self.rows = 0
         self.key = ""
+        self._receive = receive
         self._send = send
+        self._door = door
+        self._held = 0
 
     @property
     def content_type(self) -> str:
@@ -79,12 +94,13 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", ()), (b"x-request-id", self.id)]
-            message = {**message, "headers": headers}
+            message = {**message, "headers": headers + self._last_words()}
         await self._send(message)
 
-    async def answer(
-        self, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()
-    ) -> None:
+    def _last_words(self) -> list[tuple[bytes, bytes]]:
+        return [(b"connection", b"close")] if self._door.is_closing else []
+
+    async def answer(self, status: int, body: bytes, headers: Headers = ()) -> None:
         """Send a whole JSON answer."""
         self.status = status
         await self._send(
@@ -96,6 +112,7 @@ class Exchange:
                     (b"content-length", b"%d" % len(body)),
                     (b"x-request-id", self.id),
                     *headers,
+                    *self._last_words(),
                 ],
             }
         )
@@ -103,57 +120,37 @@ class Exchange:
 
     async def answer_error(self, error: TauroError) -> None:
         """Send an error's answer."""
-        status, body, headers = error_answer(error, self.id.decode(), self.version)
-        await self.answer(status, body, headers)
+        await self.answer(error.http_status, *self.describe_error(error))
 
-    async def read_body(self, receive: Receive, most: int) -> bytes:
-        """Return the request's body.
+    def describe_error(self, error: TauroError) -> tuple[bytes, Headers]:
+        """Return body and headers of an error's answer.
+
+        The Open Inference Protocol has the message itself as ``error``, where ours says that it is
+        one; its clients read no other key.
+        """
+        body = create_error_response(error)
+        if self.path.startswith("/v2"):
+            body["error"] = error.message
+        body["request_id"] = self.id.decode()
+        body["model_version"] = self.version
+        wait = retry_after(error)
+        headers: Headers = () if wait is None else ((b"retry-after", b"%d" % wait),)
+        if isinstance(error, SlowClientError):
+            headers += ((b"connection", b"close"),)
+        return to_json(body), headers
+
+    async def read_body(self) -> bytes:
+        """Return the request's body, which is held until the exchange is over.
 
         Raises:
-            BodyTooLargeError: It is larger than ``most`` bytes; the rest is not read.
+            TauroError: It is too large, too slow, or one too many.
             ClientGoneError: The client went away.
         """
-        declared = self.headers.get(b"content-length", b"0")
-        if declared.isdigit() and len(declared) < 20 and int(declared) > most:
-            raise _too_large(int(declared), most)
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False) and message["type"] == "http.request":
-            if len(body) > most:
-                raise _too_large(len(body), most)
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body", False):
-            message = await receive()
-            part: bytes = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                raise _too_large(size, most)
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        return b"".join(parts)
+        body = await self._door.bodies.read(self.headers, self._receive)
+        self._held += len(body)
+        return body
 
-
-def _too_large(size: int, most: int) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"The body has at least {size:,} bytes; at most {most:,} are taken.",
-        context={"size": size, "limit": most},
-        suggestions=[
-            "Send fewer rows a request, or raise --max-body.",
-            "`tauro predict NAME --input FILE --output FILE` takes tables of any size.",
-        ],
-    )
-
-
-def error_answer(
-    error: TauroError, request_id: str = "", version: int | None = None
-) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]:
-    """Return status, body and headers that answer an error."""
-    body = create_error_response(error)
-    if request_id:
-        body["request_id"] = request_id
-    body["model_version"] = version
-    wait = retry_after(error)
-    headers = () if wait is None else ((b"retry-after", b"%d" % wait),)
-    return error.http_status, to_json(body), headers
+    def close(self) -> None:
+        """Say that the exchange is over."""
+        self._door.bodies.release(self._held)
+        self._held = 0

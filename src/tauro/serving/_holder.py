@@ -147,6 +147,12 @@ class ModelHolder:
         """Whether a version serves."""
         return self._served is not None
 
+    @property
+    def answers(self) -> bool:
+        """Whether a version serves and its calls return."""
+        served = self._served
+        return served is not None and not served.engine.hangs
+
     def refresh(self, *, force: bool = False) -> bool:
         """Look which version is chosen, and serve it if it loads and answers.
 

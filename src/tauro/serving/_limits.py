@@ -11,16 +11,21 @@ class Limits:
 
     Attributes:
         max_body: Bytes of a request's body.
+        max_held: Bytes of all bodies that are held at once; more are answered 503.
         max_queue: Requests that may wait for a model; more are answered 503.
-        deadline: Seconds until a request that was not answered is given up with 504.
+        deadline: Seconds that a body may take to come, 408 after that, and the model to answer,
+            504 after that.
+        load_deadline: Seconds that a version may take to load and to answer its example.
         max_batch: Rows that are predicted in one call of the model.
         max_problems: Problems of one request that are listed; the others are counted.
         drain: Seconds that accepted requests have to end when the server is told to stop.
     """
 
     max_body: int = 16 * 1024 * 1024
+    max_held: int = 256 * 1024 * 1024
     max_queue: int = 1024
     deadline: float = 30.0
+    load_deadline: float = 600.0
     max_batch: int = 512
     max_problems: int = 20
     drain: float = 30.0

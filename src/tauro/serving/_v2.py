@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
 from tauro.errors import SignatureMismatchError, ValidationError
 from tauro.flavors import ColumnSpec, ModelSignature
+from tauro.serving._caller import to_json
+from tauro.serving._tensors import Tensor, read_arrays, write_tensor
 
-_DTYPES: Final[dict[str, str]] = {
-    "BOOL": "bool",
-    "UINT8": "uint8",
-    "UINT16": "uint16",
-    "UINT32": "uint32",
-    "UINT64": "uint64",
-    "INT8": "int8",
-    "INT16": "int16",
-    "INT32": "int32",
-    "INT64": "int64",
-    "FP16": "float16",
-    "FP32": "float32",
-    "FP64": "float64",
-    "BYTES": "object",
-}
+HEADER_LENGTH: Final = "inference-header-content-length"
+"""The header of the binary extension: how many bytes of a body are its JSON."""
+EXTENSIONS: Final = ("binary_tensor_data",)
 _OF_TYPE: Final = {
     "integer": "INT64",
     "float": "FP64",
@@ -35,59 +23,92 @@ _OF_TYPE: Final = {
     "binary": "BYTES",
     "any": "BYTES",
 }
-_OF_KIND: Final = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}
 
 
-class Tensor(msgspec.Struct):
-    """An input of a request."""
+class WantedOutput(msgspec.Struct):
+    """An output that a request asks for."""
 
     name: str
-    shape: list[int]
-    datatype: str
-    data: list[Any]
     parameters: dict[str, Any] = {}
 
 
-class InferRequest(msgspec.Struct):
-    """The body of ``/v2/models/NAME/infer``."""
+class _Header(msgspec.Struct):
+    """The JSON of a request's body."""
 
     inputs: list[Tensor]
     id: str = ""
     parameters: dict[str, Any] = {}
-    outputs: list[dict[str, Any]] = []
+    outputs: list[WantedOutput] = []
 
 
-_decoder = msgspec.json.Decoder(InferRequest)
+class InferRequest(msgspec.Struct):
+    """A request as it was read.
+
+    Attributes:
+        arrays: Its tensors by name.
+        id: The client's name for it.
+        outputs: The outputs that it asks for, all if empty.
+        as_bytes: Whether outputs are answered as bytes where they do not say so themselves.
+    """
+
+    arrays: dict[str, Any]
+    id: str
+    outputs: dict[str, WantedOutput]
+    as_bytes: bool
 
 
-def read_request(body: bytes) -> InferRequest:
+_decoder = msgspec.json.Decoder(_Header)
+
+
+def read_request(body: bytes, header_length: str | None = None) -> InferRequest:
     """Return the request of a body.
 
+    Args:
+        body: The bytes.
+        header_length: How many of them are JSON, None for all.
+
     Raises:
-        SignatureMismatchError: It is JSON of another shape.
+        SignatureMismatchError: It is JSON of another shape, or a tensor is not what it says.
         ValidationError: It is not JSON, or has no inputs.
     """
+    json, binary = _split(body, header_length)
     try:
-        request = _decoder.decode(body)
+        header = _decoder.decode(json)
     except msgspec.ValidationError as error:
         raise SignatureMismatchError(f"The body is no inference request: {error}.") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ValidationError(f"The body is not JSON: {error}.") from error
-    if not request.inputs:
+    if not header.inputs:
         raise ValidationError("inputs is empty; expected at least one tensor.")
-    return request
+    return InferRequest(
+        read_arrays(header.inputs, binary),
+        header.id,
+        {output.name: output for output in header.outputs},
+        header.parameters.get("binary_data_output") is True,
+    )
 
 
-def to_samples(request: InferRequest, signature: ModelSignature | None) -> list[Any]:
+def _split(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
+    if header_length is None:
+        return body, b""
+    known = header_length.isascii() and header_length.isdigit() and len(header_length) < 20
+    if not known or int(header_length) > len(body):
+        raise ValidationError(
+            f"Inference-Header-Content-Length is {header_length[:40]!r}; expected the length of "
+            f"the JSON at the start of the body's {len(body)} bytes."
+        )
+    return body[: int(header_length)], body[int(header_length) :]
+
+
+def to_samples(arrays: dict[str, Any], signature: ModelSignature | None) -> list[Any]:
     """Return a request's tensors as the samples of ``/predict``, one a row.
 
     A model of columns takes a tensor a column, or one tensor with a row a sample and the columns in
     their order.
 
     Raises:
-        SignatureMismatchError: A tensor is not of its shape or type.
+        SignatureMismatchError: A tensor has another shape than the model takes.
     """
-    arrays = {tensor.name: _array(tensor) for tensor in request.inputs}
     names = signature.input_names if signature is not None else []
     tabular = signature is not None and not signature.is_tensor
     if len(arrays) == 1:
@@ -112,96 +133,45 @@ def to_samples(request: InferRequest, signature: ModelSignature | None) -> list[
     return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
 
 
-def _array(tensor: Tensor) -> Any:
-    dtype = _DTYPES.get(tensor.datatype)
-    if dtype is None:
-        raise SignatureMismatchError(
-            f"The input {tensor.name!r} has the datatype {tensor.datatype!r}; expected one of "
-            f"{', '.join(_DTYPES)}."
-        )
-    if not tensor.shape or min(tensor.shape) < 1:
-        raise SignatureMismatchError(
-            f"The input {tensor.name!r} has the shape {tensor.shape}; expected positive lengths."
-        )
-    try:
-        flat = np.array(_flatten(tensor.data), dtype=object if dtype == "object" else None)
-        size = int(np.prod(tensor.shape, dtype=np.float64))
-        if flat.ndim != 1 or flat.size != size:
-            raise SignatureMismatchError(
-                f"The input {tensor.name!r} has {flat.size} values; its shape {tensor.shape} "
-                f"takes {size}."
-            )
-        return _typed(flat, tensor, dtype).reshape(tensor.shape)
-    except (ValueError, TypeError, OverflowError) as error:
-        if isinstance(error, SignatureMismatchError):
-            raise
-        raise SignatureMismatchError(
-            f"The input {tensor.name!r} is not {tensor.datatype}: {error}."
-        ) from error
+def to_answer(found: Any, request: InferRequest, name: str, version: int) -> tuple[bytes, int]:
+    """Return the body that answers a request, and how many of its bytes are JSON.
 
+    Predictions are one tensor, or one for each output that has a name.
 
-def _flatten(data: Sequence[Any]) -> list[Any]:
-    """Return nested lists as one list; the protocol permits both."""
-    flat: list[Any] = []
-    for value in data:
-        if isinstance(value, list):
-            flat.extend(_flatten(value))
-        else:
-            flat.append(value)
-    return flat
-
-
-def _typed(flat: Any, tensor: Tensor, dtype: str) -> Any:
-    if dtype == "object":
-        wrong = next((value for value in flat if not isinstance(value, str)), None)
-        if wrong is not None:
-            raise SignatureMismatchError(
-                f"The input {tensor.name!r} is BYTES; expected texts, got {wrong!r}."
-            )
-        return flat
-    kinds = {"bool": "b", "float": "iuf"}.get(dtype.rstrip("0123456789"), "iu")
-    if flat.dtype.kind not in kinds:
-        raise SignatureMismatchError(
-            f"The input {tensor.name!r} is {tensor.datatype}; its data are {flat.dtype}."
-        )
-    cast = flat.astype(dtype)
-    if kinds == "iu" and not np.array_equal(cast, flat):
-        raise SignatureMismatchError(f"The input {tensor.name!r} does not fit {tensor.datatype}.")
-    return cast
-
-
-def to_answer(found: Any, request: InferRequest, name: str, version: int) -> dict[str, Any]:
-    """Return predictions as the protocol's answer: one tensor, or one for each named output."""
+    Raises:
+        SignatureMismatchError: The request asks for an output that the model does not have.
+    """
     parts = found if isinstance(found, dict) else {"predictions": found}
     if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
         parts = {key: [row.get(key) for row in found] for key in found[0]}
-    answer: dict[str, Any] = {"model_name": name, "model_version": str(version)}
-    if request.id:
-        answer["id"] = request.id
-    asked = {str(output.get("name")) for output in request.outputs}
-    chosen = {key: value for key, value in parts.items() if not asked or key in asked}
-    answer["outputs"] = [_output(key, value) for key, value in (chosen or parts).items()]
-    return answer
-
-
-def _output(name: str, values: Any) -> dict[str, Any]:
-    array = np.asarray(values)
-    datatype = _OF_KIND.get(array.dtype.kind, "BYTES")
-    flat = array.ravel().tolist()
-    if datatype == "BYTES":
-        flat = [value if isinstance(value, str) else str(value) for value in flat]
-    return {"name": name, "shape": list(array.shape), "datatype": datatype, "data": flat}
+    unknown = [wanted for wanted in request.outputs if wanted not in parts]
+    if unknown:
+        raise SignatureMismatchError(
+            f"The output {unknown[0]!r} is not one of the model's: {', '.join(parts)}."
+        )
+    outputs, data = [], []
+    for key in request.outputs or parts:
+        as_bytes = request.as_bytes
+        if key in request.outputs:
+            as_bytes = bool(request.outputs[key].parameters.get("binary_data", as_bytes))
+        output, part = write_tensor(key, parts[key], as_bytes=as_bytes)
+        outputs.append(output)
+        data.append(part)
+    named = {"id": request.id} if request.id else {}
+    answer = {"model_name": name, "model_version": str(version), **named, "outputs": outputs}
+    json = to_json(answer)
+    return b"".join([json, *data]), len(json)
 
 
 def describe_model(
-    name: str, versions: Sequence[int], platform: str, signature: ModelSignature | None
+    name: str, version: int, platform: str, signature: ModelSignature | None
 ) -> dict[str, Any]:
     """Return a model's metadata as the protocol has it."""
     inputs = signature.inputs if signature is not None else ()
     outputs = signature.outputs if signature is not None else ()
     return {
         "name": name,
-        "versions": [str(version) for version in versions],
+        "versions": [str(version)],
         "platform": platform,
         "inputs": [_describe(column) for column in inputs],
         "outputs": [_describe(column, "predictions") for column in outputs]
