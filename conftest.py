@@ -15,6 +15,10 @@ from hypothesis import HealthCheck, settings
 from tauro._internal import _active
 from tauro.errors import MLOpsError
 
+# On a loaded machine an example may take any time; how long says nothing of what is right.
+settings.register_profile("tauro", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tauro")
+
 # Children that tests start must find the environment's own temporary and cache folders, never the
 # user's store.
 STORE_VARIABLES = ("TAURO_MLOPS_PATH", "TAURO_MLOPS_BACKEND", "TAURO_ENV", "TAURO_CACHE_DIR")

@@ -13,6 +13,8 @@ from tauro.cli._options import store_options
 from tauro.cli._output import Output
 from tauro.cli._stores import open_context
 
+_MB = 1024 * 1024
+
 
 @click.command(name="serve")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
@@ -33,9 +35,14 @@ from tauro.cli._stores import open_context
 @click.option("--deadline", default=30.0, show_default=True, help="Seconds a request may take.")
 @click.option("--max-body", default=16, show_default=True, help="Megabytes of a request's body.")
 @click.option("--max-queue", default=1024, show_default=True, help="Requests that may wait.")
+@click.option("--max-memory", type=int, help="Megabytes after which a process is replaced.")
+@click.option(
+    "--load-deadline", default=600.0, show_default=True, help="Seconds a version may take to load."
+)
 @click.option("--access-log", is_flag=True, help="Write a line of JSON a request to stderr.")
 @click.option("--allow-pickle", is_flag=True, help="Permit formats whose loading runs code.")
 @click.option("--listen-fd", type=int, hidden=True)
+@click.option("--supervisor", type=int, hidden=True)
 @store_options
 def command(names: tuple[str, ...], workers: int, access_log: bool, **options: Any) -> None:
     """Serve models: the promoted versions, followed as they change."""
@@ -44,18 +51,17 @@ def command(names: tuple[str, ...], workers: int, access_log: bool, **options: A
         logging.basicConfig(stream=sys.stderr, format="%(message)s")
         logging.getLogger("tauro.serving").setLevel(logging.INFO)
     context = open_context()
-    limits = serving.Limits(
-        deadline=options["deadline"],
-        max_body=options["max_body"] * 1024 * 1024,
-        max_queue=options["max_queue"],
-    )
+    limits = _limits(serving, options)
     chosen = {key: options[key] for key in ("version", "stage", "alias")}
     choices = [serving.ModelChoice(name, **chosen) for name in dict.fromkeys(names)]
     place = {key: options[key] for key in ("host", "port")}
     keys = serving.KeyStore(context.storage)
-    if workers > 1:
-        again = [sys.executable, "-m", "tauro", *sys.argv[1:], "--workers", "1"]
-        serving.serve_workers(again, workers, keys=keys, on_start=_announce(choices), **place)
+    is_worker = options["listen_fd"] is not None
+    if not is_worker and (workers > 1 or limits.max_memory is not None):
+        again = [sys.executable, "-m", "tauro", *sys.argv[1:]]
+        serving.serve_workers(
+            again, workers, limits=limits, keys=keys, on_start=_announce(choices), **place
+        )
         return
     holders = [
         serving.ModelHolder(
@@ -67,7 +73,7 @@ def command(names: tuple[str, ...], workers: int, access_log: bool, **options: A
         )
         for choice in choices
     ]
-    started = _announce(choices, holders) if options["listen_fd"] is None else None
+    started = None if is_worker else _announce(choices, holders)
     serving.serve(
         holders,
         **place,
@@ -75,6 +81,18 @@ def command(names: tuple[str, ...], workers: int, access_log: bool, **options: A
         keys=keys,
         on_start=started,
         listen_fd=options["listen_fd"],
+        supervisor=options["supervisor"],
+    )
+
+
+def _limits(serving: Any, options: dict[str, Any]) -> Any:
+    memory = options["max_memory"]
+    return serving.Limits(
+        deadline=options["deadline"],
+        load_deadline=options["load_deadline"],
+        max_body=options["max_body"] * _MB,
+        max_queue=options["max_queue"],
+        max_memory=None if memory is None else memory * _MB,
     )
 
 

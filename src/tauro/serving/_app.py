@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
-from tauro.errors import TauroError, ValidationError
-from tauro.serving._bodies import Receive
+from tauro.errors import ServingError, TauroError, ValidationError
+from tauro.serving._bodies import Bodies, Receive
 from tauro.serving._edge import Edge, routes_of
-from tauro.serving._exchange import Exchange, Scope, Send
+from tauro.serving._errors import MethodError, UnknownPathError
+from tauro.serving._exchange import Door, Exchange, Scope, Send
 from tauro.serving._guard import Guard
 from tauro.serving._holder import ModelHolder
 from tauro.serving._limits import Limits
@@ -28,11 +31,10 @@ _TABLES = ("text/csv", "application/vnd.apache.parquet", "application/vnd.apache
 class ServingApp(FastAPI):
     """A FastAPI application whose predictions do not go through FastAPI."""
 
-    edge: Edge | None = None
+    edge: Edge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request at the edge."""
-        assert self.edge is not None, "create_app sets the edge"
         await self.edge(scope, receive, send)
 
 
@@ -42,7 +44,7 @@ def create_app(
     follow_seconds: float = 1.0,
     limits: Limits | None = None,
     guard: Guard | None = None,
-) -> FastAPI:
+) -> ServingApp:
     """Return the application that serves models.
 
     Args:
@@ -59,17 +61,20 @@ def create_app(
     if len(by_name) < len(given):
         raise ValidationError("A model is given twice; a server serves one version of each.")
     limits = limits if limits is not None else Limits()
-    metrics, routes = Metrics(given), routes_of(by_name)
+    metrics, routes, door = Metrics(given), routes_of(by_name), Door(Bodies(limits))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         for holder in given:
             holder.loop = asyncio.get_running_loop()
-            await run_in_threadpool(holder.refresh)
-            holder.follow(follow_seconds)
+        loaded = [holder.follow(follow_seconds) for holder in given]
+        end = time.monotonic() + limits.deadline
+        for event in loaded:
+            # What takes longer is told by /health, and requests of the others are answered.
+            await asyncio.to_thread(event.wait, max(0.0, end - time.monotonic()))
         yield
         for holder in given:
-            holder.close()
+            await asyncio.to_thread(holder.close)
 
     app = ServingApp(
         title="Tauro: " + ", ".join(str(holder.choice) for holder in given),
@@ -78,11 +83,12 @@ def create_app(
         default_response_class=JSONBytes,
     )
     app.add_exception_handler(TauroError, _answer_error)
-    add_state(app, by_name, metrics)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    add_state(app, by_name, metrics, door)
     add_v2(app, by_name)
     _add_predict(app, by_name)
     _describe_bodies(app, routes)
-    app.edge = Edge(super(ServingApp, app).__call__, routes, limits, metrics, guard)
+    app.edge = Edge(super(ServingApp, app).__call__, routes, door, metrics, guard)
     return app
 
 
@@ -92,6 +98,20 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     body, headers = exchange.describe_error(error)
     named = {name.decode(): value.decode() for name, value in headers}
     return Response(body, status_code=error.http_status, media_type=_JSON, headers=named)
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    """Answer an unknown path or method as every other error is answered."""
+    assert isinstance(error, HTTPException)
+    path, method = request.scope["path"][:200], request.method
+    found: ServingError = UnknownPathError(
+        f"There is no {path!r} here.", suggestions=["/docs lists the paths."]
+    )
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        found = MethodError(f"{path} does not take {method}.")
+    answer = await _answer_error(request, found)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _add_predict(app: FastAPI, holders: Holders) -> None:
@@ -143,6 +163,7 @@ def _describe(path: str, holder: ModelHolder) -> dict[str, Any]:
                 "content": {_JSON: {"schema": _ANSWER}},
             },
             "400": {"description": "The body cannot be read, or there are no samples"},
+            "408": {"description": "The body did not come in time"},
             "413": {"description": "The body is too large"},
             "415": {"description": "The content type is not known"},
             "422": {"description": "Samples do not fit the signature; lists every problem"},

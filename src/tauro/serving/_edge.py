@@ -8,13 +8,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from tauro.errors import TauroError, ValidationError
-from tauro.serving._bodies import LARGE, Bodies, ClientGoneError, Receive
+from tauro.serving._bodies import LARGE, ClientGoneError, Receive
 from tauro.serving._caller import to_json
 from tauro.serving._errors import MethodError, ModelFailedError
 from tauro.serving._exchange import Door, Exchange, Scope, Send
 from tauro.serving._guard import Guard
 from tauro.serving._holder import ModelHolder
-from tauro.serving._limits import Limits
 from tauro.serving._metrics import Metrics
 
 _log = logging.getLogger("tauro.serving")
@@ -28,7 +27,7 @@ class Edge:
     Args:
         inner: The application.
         routes: Path to the model that predicts there.
-        limits: Bounds.
+        door: What the exchanges share.
         metrics: Told of every request.
         guard: Decides who may ask, None for anybody.
     """
@@ -37,13 +36,13 @@ class Edge:
         self,
         inner: Inner,
         routes: Mapping[str, ModelHolder],
-        limits: Limits,
+        door: Door,
         metrics: Metrics,
         guard: Guard | None,
     ) -> None:
         self._inner = inner
         self._routes = dict(routes)
-        self.door = Door(Bodies(limits))
+        self.door = door
         self._metrics = metrics
         self._guard = guard
 
@@ -82,7 +81,9 @@ class Edge:
     async def _predict(self, exchange: Exchange, holder: ModelHolder) -> None:
         exchange.model = holder.choice.name
         if exchange.method != "POST":
-            raise MethodError(f"{exchange.path} takes POST, not {exchange.method}.")
+            raise MethodError(
+                f"{exchange.path} takes POST, not {exchange.method}.", context={"allow": "POST"}
+            )
         body = await exchange.read_body()
         served = holder.served
         exchange.version = served.version.version

@@ -45,6 +45,12 @@ class MethodError(ServingError):
     http_status = 405
 
 
+class UnknownPathError(ServingError):
+    """The server has no such path."""
+
+    http_status = 404
+
+
 class UnknownModelError(ServingError):
     """The server does not serve a model of this name."""
 
@@ -71,6 +77,8 @@ class RateLimitedError(ServingError):
 
 def retry_after(error: TauroError) -> int | None:
     """Return the seconds after which the same request may succeed, None if it never will."""
-    if isinstance(error, QueueFullError | RateLimitedError):
+    if isinstance(error, RateLimitedError):
+        return int(error.context.details.get("retry_after", 1))
+    if isinstance(error, QueueFullError):
         return 1
     return 5 if error.http_status == 503 else None

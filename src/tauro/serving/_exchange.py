@@ -12,7 +12,7 @@ from typing import Any, Final
 from tauro.errors import TauroError, create_error_response
 from tauro.serving._bodies import Bodies, Message, Receive
 from tauro.serving._caller import to_json
-from tauro.serving._errors import SlowClientError, retry_after
+from tauro.serving._errors import MethodError, SlowClientError, retry_after
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -137,6 +137,8 @@ class Exchange:
         headers: Headers = () if wait is None else ((b"retry-after", b"%d" % wait),)
         if isinstance(error, SlowClientError):
             headers += ((b"connection", b"close"),)
+        if isinstance(error, MethodError) and "allow" in error.context.details:
+            headers += ((b"allow", str(error.context.details["allow"]).encode()),)
         return to_json(body), headers
 
     async def read_body(self) -> bytes:

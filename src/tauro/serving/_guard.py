@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -108,7 +109,10 @@ class KeyGuard:
             bucket.tokens = min(most, bucket.tokens + (now - bucket.at) * rate)
             bucket.at = now
             if bucket.tokens < 1:
-                raise RateLimitedError(f"The key may ask {rate:g} times a second.")
+                wait = math.ceil((1 - bucket.tokens) / rate)
+                raise RateLimitedError(
+                    f"The key may ask {rate:g} times a second.", context={"retry_after": wait}
+                )
             bucket.tokens -= 1
 
 

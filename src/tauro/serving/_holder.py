@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,9 +21,10 @@ from tauro.registry import ModelRegistry, ModelStage, ModelVersion
 from tauro.serving._compile import CompileMode
 from tauro.serving._limits import Limits
 from tauro.serving._served import ServedModel, compile_served, load_served
+from tauro.serving._within import HangingError
 
 _log = logging.getLogger(__name__)
-_CLOSE_SECONDS: Final = 20.0
+_CLOSE_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 10.0
 """A refused version is tried again after this time: the cause may have been the disk's."""
 
@@ -80,11 +82,20 @@ class Refusal:
         version: The version, None where the registry could not be asked.
         reason: What was wrong.
         at: When it was tried, by the monotonic clock.
+        hanging: The thread in which it still tries to load or answer, None for none.
     """
 
     version: int | None
     reason: str
     at: float
+    hanging: threading.Thread | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is too early to try the version again, or another try hangs still."""
+        if self.hanging is not None and self.hanging.is_alive():
+            return True
+        return time.monotonic() - self.at < _RETRY_SECONDS
 
 
 class ModelHolder:
@@ -116,6 +127,7 @@ class ModelHolder:
         self.choice = choice
         self.refusal: Refusal | None = None
         self.limits = limits if limits is not None else Limits()
+        self.loading: int | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self._compiled: CompileMode = compiled
         self._allow_pickle = allow_pickle
@@ -168,8 +180,9 @@ class ModelHolder:
                 version = self.choice.resolve(self.registry)
                 number = version.version
                 former = self._served
-                if not force and self._is_known(number):
+                if self._is_known(number, force=force):
                     return False
+                self.loading = number
                 served = load_served(
                     version,
                     self.limits,
@@ -181,6 +194,8 @@ class ModelHolder:
             except (TauroError, OSError) as error:
                 self._refuse(number, error)
                 return False
+            finally:
+                self.loading = None
             self._served, self.refusal = served, None
             if former is not None:
                 self._retire(former)
@@ -198,38 +213,56 @@ class ModelHolder:
                 self._retire(served)
                 _log.info("%s: served by %s", self.choice, compiled.engine.caller.path)
 
-    def _is_known(self, number: int) -> bool:
+    def _is_known(self, number: int, *, force: bool) -> bool:
         """Tell whether a version serves already, or was refused a moment ago."""
-        if self._served is not None and self._served.version.version == number:
-            self.refusal = None
-            return True
         last = self.refusal
-        recent = last is not None and time.monotonic() - last.at < _RETRY_SECONDS
-        return recent and last is not None and last.version == number
+        if last is not None and last.version == number and last.is_final:
+            return not force or (last.hanging is not None and last.hanging.is_alive())
+        if force or self._served is None or self._served.version.version != number:
+            return False
+        self.refusal = None
+        return True
 
     def _refuse(self, number: int | None, error: Exception) -> None:
         if self.refusal is None or self.refusal.version != number:
             _log.warning("%s: %s", self.choice, error)
-        self.refusal = Refusal(number, str(error), time.monotonic())
+        hanging = error.thread if isinstance(error, HangingError) else None
+        self.refusal = Refusal(number, str(error), time.monotonic(), hanging)
 
     def _retire(self, former: ServedModel) -> None:
         """Close a version's engine after its last request, in the thread of its loop."""
         loop = self.loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(former.engine.retire)
+        if loop is not None:
+            # A loop that has closed has no requests that the engine could answer.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(former.engine.retire)
 
-    def follow(self, interval: float) -> None:
-        """Refresh every ``interval`` seconds, in a thread of its own, until :meth:`close`."""
-        self._start("tauro-follow", self._follow, interval)
+    def follow(self, interval: float) -> threading.Event:
+        """Refresh now and every ``interval`` seconds, in a thread of its own, until :meth:`close`.
 
-    def _start(self, name: str, work: Callable[..., None], argument: object) -> None:
-        thread = threading.Thread(target=work, args=(argument,), name=name, daemon=True)
+        Returns:
+            What is set once the first refresh is over.
+        """
+        first = threading.Event()
+        self._start("tauro-follow", self._follow, interval, first)
+        return first
+
+    def _start(self, name: str, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, name=name, daemon=True)
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
 
-    def _follow(self, interval: float) -> None:
-        while not self._stop.wait(interval):
-            self.refresh()
+    def _follow(self, interval: float, first: threading.Event) -> None:
+        while True:
+            try:
+                self.refresh()
+            # A follower that ends would leave the server at its version for ever.
+            except Exception as error:  # noqa: BLE001
+                _log.exception("%s: the registry cannot be followed", self.choice)
+                self._refuse(None, error)
+            first.set()
+            if self._stop.wait(interval):
+                return
 
     def close(self) -> None:
         """Stop following, and wait for what is being loaded or compiled.
@@ -237,9 +270,10 @@ class ModelHolder:
         An interpreter that ends while a native library works in a thread aborts the process.
         """
         self._stop.set()
+        end = time.monotonic() + _CLOSE_SECONDS
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(timeout=_CLOSE_SECONDS)
+                thread.join(max(0.0, end - time.monotonic()))
 
     def describe(self) -> dict[str, Any]:
         """Return what ``/metadata`` says of the version that serves."""

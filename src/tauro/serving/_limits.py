@@ -18,7 +18,9 @@ class Limits:
         load_deadline: Seconds that a version may take to load and to answer its example.
         max_batch: Rows that are predicted in one call of the model.
         max_problems: Problems of one request that are listed; the others are counted.
-        drain: Seconds that accepted requests have to end when the server is told to stop.
+        linger: Seconds in which clients are told to leave before connections are closed.
+        drain: Seconds that accepted requests then have to end when the server is told to stop.
+        max_memory: Bytes of memory after which a server process ends, in peace; None for any.
     """
 
     max_body: int = 16 * 1024 * 1024
@@ -28,4 +30,6 @@ class Limits:
     load_deadline: float = 600.0
     max_batch: int = 512
     max_problems: int = 20
+    linger: float = 1.0
     drain: float = 30.0
+    max_memory: int | None = None

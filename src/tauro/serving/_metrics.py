@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from tauro.serving._exchange import Exchange
 
@@ -16,12 +18,17 @@ if TYPE_CHECKING:
 
     from tauro.serving._holder import ModelHolder
 
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names where processes count together, as prometheus-client reads it."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """What happened to the requests of one server process."""
+    """What happened to the requests of one server process; with workers, of all of them.
+
+    Gauges are those of the process that answers.
+    """
 
     def __init__(self, holders: Sequence[ModelHolder]) -> None:
         self._registry = CollectorRegistry()
@@ -45,7 +52,11 @@ class Metrics:
             registry=self._registry,
         )
         self._children: dict[tuple[str, int | None, int], tuple[Any, Any, Any]] = {}
-        self._registry.register(_State(holders))
+        self._shown = self._registry
+        if SHARED_FOLDER in os.environ:
+            self._shown = CollectorRegistry()
+            MultiProcessCollector(self._shown)  # type: ignore[no-untyped-call]
+        self._shown.register(_State(holders))
 
     def record(self, exchange: Exchange) -> None:
         """Count an exchange that has ended."""
@@ -65,7 +76,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return the text that Prometheus reads."""
-        return generate_latest(self._registry)
+        return generate_latest(self._shown)
 
 
 class _State:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,10 +17,11 @@ from tauro.flavors import LoadedModel, ModelSignature
 from tauro.registry import ModelVersion
 from tauro.serving._caller import Caller, to_json, to_plain
 from tauro.serving._categories import find_categories
-from tauro.serving._compile import CompileMode, NotCompilableError, choose_caller
+from tauro.serving._compile import CompileMode, choose_caller
 from tauro.serving._engine import Engine
 from tauro.serving._limits import Limits
 from tauro.serving._reader import RowReader
+from tauro.serving._within import run_within
 from tauro.storage import StorageBackend
 
 
@@ -75,34 +77,32 @@ def load_served(
         storage: Keeps compiled graphs.
 
     Raises:
-        ServingError: It cannot be loaded, or does not answer.
+        ServingError: It cannot be loaded, or does not answer, or not in time.
         TauroError: The registry or the format says why it cannot be loaded.
     """
     label = f"Version {version.version} of {version.name!r}"
-    try:
-        model = version.load(allow_pickle=allow_pickle, trusted=trusted)
-    except TauroError:
-        raise
-    # Loading runs the framework's code and the user's: whatever it raises, the old version goes on.
-    except Exception as error:
-        raise _failed(f"{label} cannot be loaded", version, error) from error
+    with _told(f"{label} cannot be loaded", version):
+        model = run_within(
+            limits.load_deadline,
+            lambda: version.load(allow_pickle=allow_pickle, trusted=trusted),
+            f"{label} did not load",
+        )
     signature = version.signature or model.signature
-    reader = RowReader(
-        signature,
-        categories=find_categories(model.native, signature),
-        max_problems=limits.max_problems,
-    )
-    try:
+    with _told(f"{label} does not answer its own input example", version):
+        reader = RowReader(
+            signature,
+            categories=find_categories(model.native, signature),
+            max_problems=limits.max_problems,
+        )
         caller, why_plain = choose_caller(
             model, reader.columns, compiled, storage=storage, digest=version.metadata.digest
         )
-        _warm_up(caller, reader, model.input_example)
-    except NotCompilableError:
-        raise
-    # The model is the user's code.
-    except Exception as error:
-        message = f"{label} does not answer its own input example"
-        raise _failed(message, version, error) from error
+        run_within(
+            limits.deadline,
+            lambda: _warm_up(caller, reader, model.input_example),
+            f"{label} did not answer its own input example",
+        )
+        example = _first_rows(model.input_example)
     name, number = to_json(version.name), version.version
     return ServedModel(
         version,
@@ -113,7 +113,7 @@ def load_served(
         answer_end=b',"model":%s,"model_version":%d}' % (name, number),
         answer_headers=((b"x-model-version", b"%d" % number),),
         why_plain=why_plain,
-        example=_first_rows(model.input_example),
+        example=example,
     )
 
 
@@ -133,11 +133,19 @@ def compile_served(
     return replace(served, engine=Engine(caller, label, limits), why_plain=why_plain)
 
 
-def _failed(message: str, version: ModelVersion, error: Exception) -> ServingError:
-    return ServingError(
-        f"{message}: {type(error).__name__}: {error}",
-        context={"model": version.name, "version": version.version},
-    )
+@contextmanager
+def _told(message: str, version: ModelVersion) -> Iterator[None]:
+    """Say what failed, where the framework's code or the user's raises in the body."""
+    try:
+        yield
+    except TauroError:
+        raise
+    # Whatever a model raises, `sys.exit()` too: the version before goes on.
+    except (Exception, SystemExit) as error:
+        raise ServingError(
+            f"{message}: {type(error).__name__}: {error}",
+            context={"model": version.name, "version": version.version},
+        ) from error
 
 
 def _warm_up(caller: Caller, reader: RowReader, example: Any) -> None:

@@ -109,7 +109,8 @@ def _from_json(tensor: Tensor) -> Any:
 def _check_count(tensor: Tensor, got: int, expected: int) -> None:
     if got != expected:
         raise SignatureMismatchError(
-            f"The input {tensor.name!r} has {got} values; its shape {tensor.shape} takes {expected}."
+            f"The input {tensor.name!r} has {got} values; "
+            f"its shape {tensor.shape} takes {expected}."
         )
 
 
