@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,9 +32,10 @@ def peer_python(name: str, requirements: Sequence[str]) -> str | None:
         return str(python)
     print(f"making the environment of {name} …", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
+    install = [uv(), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
     for command in (
         [uv(), "venv", "--quiet", "--python", "3.11", str(folder)],
-        [uv(), "pip", "install", "--quiet", "--python", str(python), *requirements],
+        [*install, *requirements],
     ):
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
@@ -43,10 +45,28 @@ def peer_python(name: str, requirements: Sequence[str]) -> str | None:
     return str(python)
 
 
+def plain_environment() -> dict[str, str]:
+    """Return the variables a measured process gets: modules are compiled once, as if installed.
+
+    Where PYTHONDONTWRITEBYTECODE is set, every process would compile all it imports again. Peers
+    that report their use are told not to.
+    """
+    dropped = ("PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, "DO_NOT_TRACK": "1", "KEDRO_DISABLE_TELEMETRY": "1"}
+
+
 def measure(python: str, script: Path, *arguments: object, timeout: float = 900) -> dict[str, Any]:
     """Run a worker script in an environment; return the JSON of its last line."""
     command = [python, str(script), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env=plain_environment(),
+    )
     if result.returncode:
         return {"error": result.stderr.strip().splitlines()[-1] if result.stderr else "failed"}
     found: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
@@ -55,7 +75,6 @@ def measure(python: str, script: Path, *arguments: object, timeout: float = 900)
 
 def machine() -> str:
     """Return one line about the machine that a figure was taken on."""
-    import os
     import platform
 
     model = platform.processor() or platform.machine()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -353,25 +350,3 @@ def test_a_killed_run_is_abandoned_and_can_be_resumed(folder: Path) -> None:
     (record,) = RunHistory(folder).list_runs("wait")
     assert record.status == "abandoned"
     assert RunHistory(folder).find_resumable("wait").run_id == record.run_id
-
-
-def test_on_a_terminal_the_lines_are_the_same_and_a_live_line_is_drawn(folder: Path) -> None:
-    ours, theirs = pty.openpty()
-    process = start(folder, "words", stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while select.select([ours], [], [], 240)[0]:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    assert process.wait(240) == 0
-    text = shown.decode()
-    assert "✓ load ................................. [1/2]" in text
-    assert text.index("[1/2]") < text.index("loading")
-    assert "✓ Pipeline completed in" in text
-    assert "\x1b[" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class Silent:
         self, node: Node, attempt: int, error: BaseException, pause: float
     ) -> None: ...
     def node_finished(self, result: NodeResult) -> None: ...
+    def run_waits(self, nodes: Sequence[str]) -> None: ...
 
 
 def run(plan: Plan, workers: int, *, keep_going: bool = False) -> dict[str, NodeResult]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
-from importlib.metadata import version as installed_version
+import threading
 from typing import Final, NoReturn
 
 import click
 
+from tauro import __version__
 from tauro._internal._close import did_you_mean
 from tauro.cli._group import Group
 from tauro.cli._options import State, common_options
@@ -73,7 +75,7 @@ class LazyGroup(Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(installed_version("tauro"), prog_name="tauro")
+@click.version_option(__version__, prog_name="tauro")
 @common_options
 def root() -> None:
     """Tauro: the life of a model. Pipelines, tracking, registry, serving, drift."""
@@ -94,6 +96,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         output.status("Interrupted.")
         code = ExitCode.INTERRUPTED
+        _leave_nodes_behind(code)
     except BrokenPipeError:
         # The reader of a pipe has gone (`tauro runs list | head`): nothing is left to say.
         sys.stderr.close()
@@ -101,3 +104,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         code = output.failure(error, ExitCode.STORAGE)
     sys.exit(int(code))
+
+
+def _leave_nodes_behind(code: ExitCode) -> None:
+    """End the process at once where a second Ctrl-C left nodes running in threads.
+
+    Python would wait for these threads, and nothing can end them.
+    """
+    if any(thread.name.startswith("tauro-node") for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(code))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -14,6 +14,11 @@ from tauro.pipeline import Detection, Node, NodeResult, NodeStatus, Plan
 from tauro.project import RunListener, RunResult
 
 _WIDTH = 38
+_NAMED = 3
+"""How many running nodes the live line names."""
+
+Update = Callable[[str, int, int], None]
+"""Takes what runs, how many nodes ended, and of how many."""
 
 
 class RunView(RunListener):
@@ -25,9 +30,10 @@ class RunView(RunListener):
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._update: Callable[[str, int], None] = lambda running, done: None
+        self._update: Update = lambda running, done, total: None
         self._running: list[str] = []
         self._done = 0
+        self._total = 0
 
     def step(self, text: str) -> None:
         """Print a line for a step that is done."""
@@ -73,20 +79,23 @@ class RunView(RunListener):
 
     def run_started(self, run_id: str, plan: Plan) -> None:
         """Print that the run begins."""
-        del run_id, plan
+        del run_id
+        self._total = len(plan.order)
         self.step("Validating pipeline...")
         self.step("Starting execution...")
+        self._show()
 
     def node_started(self, node: Node, position: int, total: int, attempt: int) -> None:
         """Print a node's line, before what the node prints."""
         self._running.append(node.name)
-        self._update(", ".join(self._running), self._done)
+        self._show()
         if attempt == 1:
             self.step(f"{f'{node.name} '.ljust(_WIDTH, '.')} [{position}/{total}]")
 
     def node_retried(self, node: Node, attempt: int, error: BaseException, pause: float) -> None:
         """Print that a node is tried again."""
         self._running.remove(node.name)
+        self._show()
         message = getattr(error, "message", str(error)).splitlines()[0]
         tries = f"{attempt + 1} of {node.retry.max_attempts}"
         self._output.line(f"↻ {message}\n  Try {tries} of {node.name} in {duration_text(pause)}")
@@ -99,7 +108,7 @@ class RunView(RunListener):
             self.step(f"{result.name} {result.reason}")
             return
         self._done += 1
-        self._update(", ".join(self._running), self._done)
+        self._show()
         if result.status is NodeStatus.SKIPPED:
             self._output.line(f"- {result.name} skipped: {result.reason}")
         elif result.status in (NodeStatus.FAILED, NodeStatus.INTERRUPTED):
@@ -107,13 +116,25 @@ class RunView(RunListener):
                 f"✗ {result.name} {result.status} after {duration_text(result.duration)}"
             )
 
+    def run_waits(self, nodes: Sequence[str]) -> None:
+        """Print what an interrupted run waits for."""
+        self._output.status(f"Waiting for {_named(nodes)} to end; Ctrl-C again to leave it.")
+
     def run_finished(self, result: RunResult) -> None:
         """Print nothing: the command says how the run ended."""
         del result
 
-    def follow(self, update: Callable[[str, int], None]) -> None:
-        """Call ``update`` with the running nodes and how many ended, whenever that changes."""
+    def follow(self, update: Update) -> None:
+        """Call ``update`` whenever something changes."""
         self._update = update
+
+    def _show(self) -> None:
+        self._update(_named(self._running), self._done, self._total)
+
+
+def _named(nodes: Sequence[str]) -> str:
+    further = len(nodes) - _NAMED
+    return ", ".join(nodes[:_NAMED]) + (f" and {further} more" if further > 0 else "")
 
 
 def duration_text(seconds: float) -> str:
@@ -146,11 +167,17 @@ def _live(view: RunView) -> Iterator[None]:
         yield
         return
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), Elapsed())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (SpinnerColumn(), BarColumn(20), MofNCompleteColumn(), Elapsed())
+    running = TextColumn("{task.description}")
+    with Progress(*columns, running, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
-        view.follow(lambda text, done: bar.update(task, description=text, completed=done))
+        view.follow(
+            lambda text, done, total: bar.update(
+                task, description=escape(text), completed=done, total=total
+            )
+        )
         yield

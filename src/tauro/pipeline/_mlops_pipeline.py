@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -291,6 +291,9 @@ class _Listener:
 
     def node_retried(self, node: Node, attempt: int, error: BaseException, pause: float) -> None:
         """Stages are not tried again; the pipelines they run retry their own nodes."""
+
+    def run_waits(self, nodes: Sequence[str]) -> None:
+        """Stages run in the caller's thread; an interruption reaches them at once."""
 
     def node_finished(self, result: NodeResult) -> None:
         error = str(result.error) if result.error is not None else result.reason or None

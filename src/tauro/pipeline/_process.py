@@ -9,7 +9,9 @@ forked: locks and threads of this process do not reach it, and a script without
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
 import pickle
 import queue
@@ -22,7 +24,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any, Final, ParamSpec, TypeVar
+from multiprocessing.connection import wait as wait_for_any
+from typing import IO, Any, Final, ParamSpec, TypeVar
 
 from tauro.errors import PipelineError, PlanningError
 
@@ -49,7 +52,7 @@ class ProcessExecutor(Executor):
 
     Functions, arguments and results are pickled, so a function is one that can be imported. A
     worker has this process's import path, environment and working directory, and ends when this
-    process does.
+    process does. What it prints goes where this process prints, also while that is no file.
 
     Args:
         max_workers: How many calls run at once; a worker is started when a call needs it.
@@ -137,19 +140,23 @@ class ProcessExecutor(Executor):
 
 
 class _Worker:
-    """One worker process and the socket to it."""
+    """One worker process, the socket to it, and what it prints where that must come through us."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
+        stdout, stderr = _printed("stdout"), _printed("stderr")
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tauro.pipeline._worker", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
-                stdout=_stdout(),
+                stdout=stdout,
+                stderr=stderr,
                 start_new_session=True,
             )
         self._connection = Connection(ours.detach())
+        pipes = {"stdout": self._process.stdout, "stderr": self._process.stderr}
+        self._prints = [_Prints(name, pipe) for name, pipe in pipes.items() if pipe is not None]
         self.is_dead = False
 
     def call(self, payload: bytes) -> tuple[bool, Any]:
@@ -157,10 +164,15 @@ class _Worker:
         try:
             self._connection.send(sys.path)
             self._connection.send_bytes(payload)
+            prints = [each.fileno() for each in self._prints]
+            while self._connection not in wait_for_any([self._connection, *prints]):
+                prints = [each.fileno() for each in self._prints if each.forward()]
             succeeded, data = self._connection.recv()
         except (EOFError, OSError) as error:
             self.close()
             raise self._death() from error
+        for each in self._prints:
+            each.forward()  # what it printed before it answered is there already
         return succeeded, pickle.loads(data)  # noqa: S301 - from our own worker
 
     def end(self) -> None:
@@ -179,6 +191,9 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
             self._process.wait()
+        for each in self._prints:
+            each.forward()
+            each.close()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:
@@ -197,11 +212,42 @@ class _Worker:
         )
 
 
-def _stdout() -> int | None:
-    """Return where a worker prints: where this process prints, also while that is redirected."""
-    if sys.stdout is sys.__stdout__:
+class _Prints:
+    """What a worker prints, passed on to this process's stream of the same name."""
+
+    def __init__(self, name: str, pipe: IO[bytes]) -> None:
+        self._name = name
+        self._pipe = pipe
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        os.set_blocking(pipe.fileno(), False)
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        return self._pipe.fileno()
+
+    def forward(self) -> bool:
+        """Pass on what is there, without waiting for more; return whether more can come."""
+        try:
+            while data := os.read(self._pipe.fileno(), 1 << 16):
+                getattr(sys, self._name).write(self._decoder.decode(data))
+        except BlockingIOError:
+            return True
+        return False
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._pipe.close()
+
+
+def _printed(name: str) -> int | None:
+    """Return where a worker prints: where we do; by a pipe to us where that is no file.
+
+    It is none under a live line, in a notebook, or where prints are kept.
+    """
+    stream = getattr(sys, name)
+    if stream is getattr(sys, f"__{name}__"):
         return None
-    try:
-        return sys.stdout.fileno()
-    except (AttributeError, OSError, ValueError):
-        return None
+    with contextlib.suppress(OSError, ValueError):
+        if isinstance(stream, io.TextIOWrapper):
+            return stream.fileno()
+    return subprocess.PIPE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -33,6 +33,9 @@ class Listener(Protocol):
 
     def node_finished(self, result: NodeResult) -> None:
         """A node ended, or will not start."""
+
+    def run_waits(self, nodes: Sequence[str]) -> None:
+        """The run was interrupted and waits for nodes that nothing can end."""
 
 
 @dataclass(slots=True)
@@ -214,6 +217,8 @@ class Scheduler:
         """End what can be ended; wait for the rest, unless the wait is interrupted too."""
         self._stop()
         try:
+            if self._running and self.terminate is None:
+                self.listener.run_waits([started.node.name for started in self._running.values()])
             while self._running and self.terminate is None:
                 self._collect()
         finally:

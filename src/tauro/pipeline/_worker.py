@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import queue
@@ -15,6 +16,9 @@ from typing import Any
 def main(descriptor: int) -> None:
     """Run the calls that come in until the other side closes."""
     connection = Connection(descriptor)
+    for stream in (sys.stdout, sys.stderr):  # lines of several workers do not cut each other
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     busy = threading.Event()
     # A node that is asked to end gets to close what it opened; its tracking run is cancelled.

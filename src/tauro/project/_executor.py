@@ -14,7 +14,6 @@ from tauro._internal._ids import new_id
 from tauro.catalog import Catalog, Dataset
 from tauro.config import Context
 from tauro.pipeline import Detection, Plan, Workspace
-from tauro.project._describe import PipelineSummary, draw, summarise
 from tauro.project._hooks import load_hooks
 from tauro.project._listeners import RunListener
 from tauro.project._node import NodeRunner
@@ -29,6 +28,7 @@ from tauro.types import StrPath
 
 if TYPE_CHECKING:
     from tauro.mlops import MLOpsContext
+    from tauro.project._describe import PipelineSummary
 
 
 class BaseExecutor:
@@ -154,6 +154,8 @@ class PipelineExecutor(BaseExecutor):
 
         No node's code is imported, so a node that is ML by its type hints alone does not show it.
         """
+        from tauro.project._describe import summarise
+
         newest = self.history().newest_runs()
         return [
             summarise(self.context, name, newest=newest.get(name), imports=False)
@@ -167,6 +169,8 @@ class PipelineExecutor(BaseExecutor):
             ConfigError: There is no such pipeline.
             PlanningError: Its graph cannot be made.
         """
+        from tauro.project._describe import summarise
+
         newest = self.history().list_runs(name, limit=1)
         return summarise(self.context, name, newest=newest[0] if newest else None)
 
@@ -182,6 +186,8 @@ class PipelineExecutor(BaseExecutor):
             ConfigError: There is no such pipeline.
             PlanningError: Its graph cannot be made, or there is no such kind of drawing.
         """
+        from tauro.project._describe import draw
+
         return draw(self.context, name, kind)
 
     def catalog(self) -> Catalog:

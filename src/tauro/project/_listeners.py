@@ -27,6 +27,12 @@ class RunListener:
     def node_finished(self, result: NodeResult) -> None:
         """A node ended, or will not start."""
 
+    def run_waits(self, nodes: Sequence[str]) -> None:
+        """The run was interrupted and waits for these nodes, which run in threads.
+
+        A second interruption leaves them behind.
+        """
+
     def run_finished(self, result: RunResult) -> None:
         """The run ended, whichever way."""
 
@@ -56,6 +62,11 @@ class Listeners(RunListener):
         """Tell that a node ended."""
         for listener in self._listeners:
             listener.node_finished(result)
+
+    def run_waits(self, nodes: Sequence[str]) -> None:
+        """Tell that an interrupted run waits for nodes."""
+        for listener in self._listeners:
+            listener.run_waits(nodes)
 
     def run_finished(self, result: RunResult) -> None:
         """Tell that the run ended."""

@@ -65,6 +65,16 @@ class RunOptions:
             )
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether part of the pipeline was asked for."""
+        return self.only_missing or self.chooses_nodes
+
+    @property
+    def chooses_nodes(self) -> bool:
+        """Whether nodes were chosen by name or tag."""
+        return bool(self.nodes or self.from_nodes or self.to_nodes or self.tags)
+
+    @property
     def dates(self) -> dict[str, str]:
         """The dates that are given, as ISO text."""
         given = {"start_date": self.start_date, "end_date": self.end_date}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +25,7 @@ from tauro.pipeline import (
 from tauro.project._options import RunOptions
 from tauro.project._policy import MLNode, MLPolicy
 from tauro.project._records import RunHistory, RunRecord
-from tauro.project._translate import pipeline_of
+from tauro.project._translate import find_pipeline, pipeline_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,10 @@ class Planner:
             PlanningError: It cannot run as it is written; nothing was started.
         """
         resumed = self._resumed(name, options)
-        prepared = self.prepare_nodes(name, _continued(options, resumed), resumed)
+        if resumed is not None:
+            known = find_pipeline(self._context, name).nodes
+            options = _continued(options, resumed, known)
+        prepared = self.prepare_nodes(name, options, resumed)
         self._check_executor(prepared.plan, prepared.options)
         return prepared
 
@@ -165,15 +168,30 @@ class Planner:
         return record
 
 
-def _continued(options: RunOptions, resumed: RunRecord | None) -> RunOptions:
-    """Return the options of a run that continues another: its parameters and dates hold on.
+def _continued(options: RunOptions, resumed: RunRecord, known: Collection[str]) -> RunOptions:
+    """Return the options of a run that continues another.
+
+    Its parameters and dates hold on, and, where it was to run a part of the pipeline and no other
+    part is asked for, so does that part.
+
+    Args:
+        options: What is asked for.
+        resumed: The run that is continued.
+        known: The nodes that the pipeline has by now.
 
     Raises:
         PlanningError: It had a secret parameter, which must be given again.
     """
-    if resumed is None:
-        return options
     start = resumed.start
+    nodes = options.nodes
+    if start.narrowed and not options.chooses_nodes:
+        nodes = tuple(name for name in resumed.scope if name in known)
+        if not nodes:
+            raise PlanningError(
+                f"Run {resumed.run_id} was to run {join_names(resumed.scope)}, which pipeline "
+                f"{start.pipeline!r} does not have any more.",
+                suggestions=["Leave --resume out to run the pipeline anew."],
+            )
     params = {**start.params, **options.params}
     masked = [name for name, value in params.items() if value == MASK]
     if masked:
@@ -184,6 +202,7 @@ def _continued(options: RunOptions, resumed: RunRecord | None) -> RunOptions:
         )
     return replace(
         options,
+        nodes=nodes,
         params=params,
         start_date=options.start_date or start.dates.get("start_date"),
         end_date=options.end_date or start.dates.get("end_date"),

@@ -40,6 +40,8 @@ class RunStart(
     nodes: list[str]
     params: dict[str, Any] = {}
     dates: dict[str, str] = {}
+    narrowed: bool = False
+    """Whether part of the pipeline was asked for, and not all of it."""
     resumed_from: str = ""
     commit: str = ""
     store: str | None = None
@@ -119,6 +121,12 @@ class RunRecord:
         """The nodes that need not run again."""
         done = (NodeStatus.SUCCEEDED, NodeStatus.REUSED)
         return frozenset(name for name, node in self.nodes.items() if node.status in done)
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The nodes that the run, and those it continues, were to run."""
+        reused = [name for name, node in self.nodes.items() if node.status is NodeStatus.REUSED]
+        return tuple(dict.fromkeys([*reused, *self.start.nodes]))
 
     def summary(self) -> dict[str, Any]:
         """Return the run in one row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import time
@@ -128,6 +129,9 @@ class Session:
             try:
                 scheduler.run()
             except KeyboardInterrupt as interrupt:
+                if not hasattr(self._remote, "terminate"):
+                    executor.shutdown(wait=False, cancel_futures=True)
+                    stack.pop_all()  # it would wait for threads that were left behind
                 listener.run_finished(self._result("interrupted", started))
                 interrupt.add_note(self.resume_hint())
                 raise
@@ -140,6 +144,7 @@ class Session:
             nodes=list(self.plan.order),
             params=mask_secrets(self.options.params),
             dates=self.options.dates,
+            narrowed=self.options.is_narrowed,
             resumed_from=self.resumed.run_id if self.resumed else "",
             commit=commit_of(self.context.root),
             store=self.store,
@@ -265,18 +270,29 @@ class Session:
         again = lost_values(self.plan, done, kept)
         if not again:
             return f"Resume with: {self._command()} --resume {self.run_id}"
-        nodes = [name for name in self.plan.order if name not in done or name in again]
-        return f"Continue with: {self._command()} {' '.join(f'--node {name}' for name in nodes)}"
+        words = [w for name, value in self.options.dates.items() for w in (_flag(name), value)]
+        for name, value in mask_secrets(self.options.params).items():
+            words += ["--params", f"{name}={json.dumps(value, default=str)}"]
+        for name in self.plan.order:
+            words += ["--node", name] if name not in done or name in again else []
+        return f"Continue with: {self._command()} {shlex.join(words)}"
 
     def _command(self) -> str:
         """Return the command of a run like this one, as it can be typed in this folder."""
         words = ["tauro", "run", "--env", self.context.env]
         words += ["--pipeline", self.plan.pipeline.name]
+        executor = self.options.executor
         given = {
             "--project": self.project if self.project != os.getcwd() else None,
             "--store": self.store,
             "--tenant": self.tenant,
-            "--executor": "processes" if self.options.executor == "processes" else None,
+            "--executor": executor if isinstance(executor, str) else None,
+            "--max-workers": self.options.max_workers,
         }
-        words += [word for flag, value in given.items() if value for word in (flag, value)]
+        words += [w for flag, value in given.items() if value for w in (flag, str(value))]
+        words += ["--keep-going"] if self.options.keep_going else []
         return shlex.join(words)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +37,7 @@ class Spy:
         self.started: list[tuple[str, int, int, int]] = []
         self.retried: list[tuple[str, int, float]] = []
         self.finished: list[str] = []
+        self.waited: list[str] = []
 
     def node_started(self, node: Node, position: int, total: int, attempt: int) -> None:
         self.started.append((node.name, position, total, attempt))
@@ -46,6 +47,9 @@ class Spy:
 
     def node_finished(self, result: NodeResult) -> None:
         self.finished.append(f"{result.name} {result.status}")
+
+    def run_waits(self, nodes: Sequence[str]) -> None:
+        self.waited.extend(nodes)
 
 
 def node(name: str, function: Callable[[], Any] = lambda: None, **fields: Any) -> Node:
@@ -276,19 +280,44 @@ def test_an_interruption_of_the_loop_waits_for_threads_and_starts_nothing_more(
                 interrupted.set()
                 raise KeyboardInterrupt
 
+    listener = Interrupt()
     made = scheduler(
         node("slow", slow),
         node("second"),
         node("third", lambda: ran.append(1)),
         executor=pool,
         workers=2,
-        listener=Interrupt(),
+        listener=listener,
     )
     with pytest.raises(KeyboardInterrupt):
         made.run()
+    assert listener.waited == ["slow"]
     assert made.results["slow"].value == "whole"
     assert made.results["third"].status is NodeStatus.SKIPPED
     assert not ran
+
+
+def test_a_second_interruption_leaves_what_runs_behind(pool: ThreadPoolExecutor) -> None:
+    released = threading.Event()
+
+    class Interrupt(Spy):
+        def node_started(self, node: Node, position: int, total: int, attempt: int) -> None:
+            if node.name == "second":
+                raise KeyboardInterrupt
+
+        def run_waits(self, nodes: Sequence[str]) -> None:
+            raise KeyboardInterrupt
+
+    made = scheduler(
+        node("slow", released.wait), node("second"), executor=pool, workers=2, listener=Interrupt()
+    )
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            made.run()
+        assert made.results["slow"].status is NodeStatus.INTERRUPTED
+        assert made.results["second"].status is NodeStatus.SKIPPED
+    finally:
+        released.set()
 
 
 def test_an_interruption_ends_what_can_be_ended() -> None:
@@ -299,11 +328,12 @@ def test_an_interruption_ends_what_can_be_ended() -> None:
             if node.name == "b":
                 raise KeyboardInterrupt
 
+    listener = Interrupt()
     made = scheduler(
         node("a"),
         node("b"),
         workers=2,
-        listener=Interrupt(),
+        listener=listener,
         terminate=lambda given: ended.append(given.name),
     )
     never: Future[NodeReturn] = Future()
@@ -311,6 +341,7 @@ def test_an_interruption_ends_what_can_be_ended() -> None:
     with pytest.raises(KeyboardInterrupt):
         made.run()
     assert ended == ["a"]
+    assert not listener.waited
     assert made.results["a"].status is NodeStatus.INTERRUPTED
     assert made.results["b"].status is NodeStatus.SKIPPED
 

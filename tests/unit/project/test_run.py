@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -184,58 +183,6 @@ def test_keep_going_runs_what_does_not_depend_on_the_failure(project: Make, tmp_
     assert sorted(trace(tmp_path)) == ["after", "fail"]
     record = executor.history().list_runs()[0]
     assert record.nodes["nothing"].reason == "'fail' failed"
-
-
-def test_resuming_repeats_no_finished_node(project: Make, tmp_path: Path) -> None:
-    executor = project(
-        code=CODE,
-        nodes={
-            **CHAIN,
-            "fail": {"function": "steps.fail", "inputs": {"total": "total"}},
-            "after": {"function": "steps.after", "dependencies": ["fail"]},
-        },
-    )
-    with pytest.raises(PipelineExecutionError):
-        executor.run_pipeline("main", start_date="2026-01-01", params={"k": 5})
-    with pytest.raises(PipelineExecutionError):
-        executor.run_pipeline("main", resume="last")
-    (tmp_path / "repaired").touch()
-    result = executor.run_pipeline("main", resume="last")
-    assert trace(tmp_path) == ["load", "double", "total", "fail", "fail", "fail", "after"]
-    assert result.success
-    assert result.nodes["total"].status is NodeStatus.REUSED
-    assert result.outputs["total"] == {"total": 12, "start": "2026-01-01", "params": {"k": 5}}
-    runs = executor.history().list_runs("main")
-    assert [run.status for run in runs] == ["succeeded", "failed", "failed"]
-    assert runs[0].start.resumed_from == runs[1].run_id
-    assert runs[0].start.params == {"k": 5}
-
-
-def test_there_is_nothing_to_resume_after_a_success(project: Make) -> None:
-    executor = project(code=CODE, nodes=CHAIN)
-    with pytest.raises(PlanningError, match="has no run to resume"):
-        executor.run_pipeline("main", resume="last")
-    run_id = executor.run_pipeline("main").run_id
-    with pytest.raises(PlanningError, match="succeeded; there is nothing to resume"):
-        executor.run_pipeline("main", resume="last")
-    with pytest.raises(PlanningError, match="Did you mean"):
-        executor.run_pipeline("main", resume=run_id[:-1] + "!")
-
-
-def test_a_value_that_was_only_in_memory_cannot_be_resumed_from(project: Make) -> None:
-    code = CODE + "\ndef thing(): return object()\ndef use(thing): raise ValueError('no')\n"
-    executor = project(
-        code=code,
-        nodes={
-            "thing": {"function": "steps.thing"},
-            "use": {"function": "steps.use", "dependencies": ["thing"]},
-        },
-    )
-    with pytest.raises(PipelineExecutionError) as raised:
-        executor.run_pipeline("main")
-    assert re.search(r"Continue with: tauro run .* --node thing --node use", str(raised.value))
-    with pytest.raises(PlanningError, match=r"'use' .* needs 'thing'"):
-        executor.run_pipeline("main", resume="last")
 
 
 def test_a_run_leaves_one_record_with_times_fingerprints_and_code(
