@@ -139,11 +139,17 @@ def _read_records(made: Assembled, problems: Problems) -> None:
     def reader(read: Any) -> Any:
         return lambda name, node, entry: read(name, node, entry, problems)
 
+    def part(name: str, what: str, read: Any) -> Any:
+        problems.partial = name in problems.unread
+        found = records(trees[name], what, problems, reader(read))
+        problems.partial = False
+        return found
+
     trees = made.trees
-    made.pipelines = records(trees["pipelines"], "pipeline", problems, reader(read_pipeline))
-    made.nodes = records(trees["nodes"], "node", problems, reader(read_node))
-    made.inputs = records(trees["inputs"], "dataset", problems, reader(read_dataset))
-    made.outputs = records(trees["outputs"], "dataset", problems, reader(read_dataset))
+    made.pipelines = part("pipelines", "pipeline", read_pipeline)
+    made.nodes = part("nodes", "node", read_node)
+    made.inputs = part("inputs", "dataset", read_dataset)
+    made.outputs = part("outputs", "dataset", read_dataset)
     for name, level in (("global_settings", "global"), ("ml_info", "ml_info")):
         entry = trees[name].entries.get("mlops")
         nodes = [entry.node] if entry is not None else []

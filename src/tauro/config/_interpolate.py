@@ -132,7 +132,7 @@ class Interpolator:
             end = _closing(text, start + 2)
             if end < 0:
                 self._problems.add(
-                    f"the reference {text[start : start + 30]!r} is not closed",
+                    f"the reference {_opening(text[start + 2 :])!r} is not closed",
                     mark,
                     ["Close it with '}', or write '$${' for a literal '${'."],
                 )
@@ -153,7 +153,7 @@ class Interpolator:
         rest = inside[found.end() :] if found else inside
         if found is None or (rest and rest[0] not in "|:"):
             self._problems.add(
-                f"'${{{inside}}}' is not a reference",
+                f"{_opening(inside) + '}'!r} is not a reference",
                 mark,
                 ["Write ${NAME}, ${NAME|default} or ${NAME:default}; '$${' for a literal '${'."],
             )
@@ -290,6 +290,12 @@ def _closing(text: str, start: int) -> int:
                 return position
         position += 1
     return -1
+
+
+def _opening(inside: str) -> str:
+    """Return how a reference begins, for messages: its default may be secret."""
+    name = re.split(r"[|:]", inside, maxsplit=1)[0]
+    return "${" + (name if len(name) <= 30 else f"{name[:27]}...")
 
 
 def _failed(node: Node) -> Scalar:

@@ -188,7 +188,7 @@ class Section:
 
     def close_open(self, misspelled: Iterable[str] = ()) -> None:
         """Report what is missing, where other keys are the user's own."""
-        for key in self._missing:
+        for key in self._missing if not self.problems.partial else ():
             if not close_matches(key, misspelled, limit=1):
                 hints = [f"Add '{key}: ...' to it."]
                 self.problems.add(f"{self.what} has no {key!r}", self.mark, hints)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from tauro._internal._secrets import mask_line
+from tauro._internal._secrets import is_secret_name, mask_line
 from tauro.errors import ConfigProblem, SourceLocation
 
 # The breaks that YAML counts, so that its line numbers index our lines.
@@ -42,9 +42,18 @@ class SourceFile:
 
     def line(self, number: int) -> str:
         """Return a line by its number from 0; empty past the end."""
+        lines = self._split()
+        return lines[number] if number < len(lines) else ""
+
+    def is_blank_from(self, number: int, column: int) -> bool:
+        """Tell whether nothing but space follows a place."""
+        rest = self._split()[number:]
+        return not rest or not "".join([rest[0][column:], *rest[1:]]).strip()
+
+    def _split(self) -> list[str]:
         if self._lines is None:
             self._lines = _BREAKS.split(self._text or "")
-        return self._lines[number] if number < len(self._lines) else ""
+        return self._lines
 
 
 @dataclass(slots=True, eq=False)
@@ -123,11 +132,14 @@ class Problems:
         found: The mistakes, in the order in which they were noticed.
         unread: Parts of the configuration of which a file could not be read, so that names
             which refer to them cannot be judged.
+        partial: Whether the records being read lack a layer, so that a key that is not there may
+            be in the file that could not be read.
     """
 
     def __init__(self) -> None:
         self.found: list[ConfigProblem] = []
         self.unread: set[str] = set()
+        self.partial = False
         self._seen: set[tuple[str, str]] = set()
 
     def add(self, message: str, mark: Mark | None, hints: list[str]) -> None:
@@ -189,13 +201,15 @@ def from_plain(value: Any, name: str, problems: Problems) -> Node:
 
 
 def kind_of(node: Node) -> str:
-    """Name what a node is, for messages."""
+    """Name what a node is, for messages; what may be secret is not shown."""
     if isinstance(node, Map):
         return "a mapping"
     if isinstance(node, Seq):
         return "a list"
     if node.value is None:
         return "nothing"
+    if node.via.startswith("environment variable") or is_secret_name(node.via):
+        return f"{'a text' if isinstance(node.value, str) else 'a number'} from {node.via}"
     if isinstance(node.value, bool):
         return f"{str(node.value).lower()} (a truth value)"
     if isinstance(node.value, int | float):

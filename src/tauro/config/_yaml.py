@@ -48,7 +48,7 @@ _WORDS: Final[dict[str, bool | float | None]] = {
 _COLLECTION_TAGS: Final = {f"{_CORE}map", f"{_CORE}seq"}
 _SCALAR_TAGS: Final = {f"{_CORE}{name}" for name in ("int", "float", "bool", "null")}
 _SYNTAX_HINTS: Final = {
-    "quote that opens": "Close it, or remove it.",
+    "that opens here": "Close it, or remove it.",
     "mapping values are not allowed": (
         "Put a text that holds ': ' in quotes, and check the indentation."
     ),
@@ -94,10 +94,13 @@ def parse_yaml(text: str, source: SourceFile, problems: Problems) -> Node | None
 def _syntax_problem(error: yaml.MarkedYAMLError, source: SourceFile) -> tuple[str, Mark, list[str]]:
     what = error.problem or error.context or "it does not parse"
     place = error.problem_mark or error.context_mark
-    if "end of stream" in what and error.context and "quoted" in error.context:
-        # The parser noticed at the end of the file; the mistake is where the quote opens.
-        place, what = error.context_mark, "the quote that opens here is not closed"
     mark = Mark(source, place.line, place.column) if place else Mark(source)
+    opened = error.context_mark and Mark(source, error.context_mark.line, error.context_mark.column)
+    if source.is_blank_from(mark.line, mark.column):
+        # The parser noticed at the end of the file; the mistake is where something opens.
+        mark = _last_before(mark)
+        mark = next((each for each in (opened, mark) if each and _opens(each)), mark)
+        what = f"{_opens(mark)} that opens here is not closed" if _opens(mark) else what
     line = source.line(mark.line)
     if "\t" in line[: mark.column + 1]:
         return "not valid YAML: a tab in the indentation", mark, ["Indent with spaces."]
@@ -108,7 +111,25 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: SourceFile) -> tuple[st
         if part in what:
             return f"not valid YAML: {what.removeprefix('but ')}", mark, [hint]
     hint = "Check the quotes, brackets and indentation here and on the line before."
+    if opened and _opens(opened):
+        hint = f"Is the bracket of line {opened.line + 1}, column {opened.column + 1} closed?"
     return f"not valid YAML: {what}", mark, [hint]
+
+
+def _opens(mark: Mark) -> str:
+    """Return what opens at a place, or nothing."""
+    first = mark.source.line(mark.line)[mark.column : mark.column + 1]
+    named = {"'": "the quote", '"': "the quote"}
+    return named.get(first, f"the bracket {first!r}" if first and first in "[{" else "")
+
+
+def _last_before(mark: Mark) -> Mark:
+    """Return the end of the last line with text before a place that has none."""
+    for number in range(mark.line, -1, -1):
+        text = mark.source.line(number).rstrip()
+        if text:
+            return Mark(mark.source, number, len(text) - 1)
+    return mark
 
 
 def _unreadable(

@@ -157,3 +157,26 @@ def test_values_of_the_environment_are_not_in_errors(monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigError) as caught:
         Context(nodes_config={"a": {"function": "m.f", "password": "${SECRET_THING}"}})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["enabled", "experiment_tracking", "storage_path"])
+def test_a_value_that_is_wrong_and_comes_from_outside_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "hunter2" if key != "storage_path" else "  ")
+    with pytest.raises(ConfigError) as caught:
+        Context({"mlops": {key: "${SOME_TOKEN}"}})
+    assert "hunter2" not in str(caught.value)
+    assert "from environment variable SOME_TOKEN" in str(caught.value)
+
+
+def test_a_wrong_value_that_refers_to_a_secret_setting_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Context({"db_password": "hunter2", "mlops": {"enabled": "${db_password}"}})
+    assert "got a text from setting db_password" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_wrong_value_that_refers_to_another_setting_is_shown() -> None:
+    with pytest.raises(ConfigError, match="got 'maybe'"):
+        Context({"answer": "maybe", "mlops": {"enabled": "${answer}"}})
