@@ -44,7 +44,7 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-"""A session of its own takes the terminal, whose Ctrl-C then reaches it, and becomes the command."""
+"""A session of its own takes the terminal, whose Ctrl-C then reaches it; it becomes the command."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
