@@ -8,12 +8,16 @@ UV ?= $(shell command -v uv || echo .uv/bin/uv)
 RUN = $(UV) run --frozen --no-progress
 ONCE ?=
 SEED ?= 0
+PYTEST_OPTIONS ?=
 
 # The dependencies at the oldest versions that pyproject.toml allows; frameworks that most users do
-# not have. PyTorch comes by pip, which also finds builds without CUDA where they are configured.
+# not have. Versions are given, so that CI says the same of a commit next year. PyTorch comes by pip,
+# which also finds builds without CUDA where they are configured.
 CORE_TESTS = tests/unit tests/contract tests/meta/test_imports.py
-TEST_TOOLS = hypothesis matplotlib pytest pytest-randomly pytest-timeout pytest-xdist
-FRAMEWORKS = catboost keras lightgbm optuna statsmodels xgboost-cpu
+TEST_TOOLS = hypothesis==6.170.15 matplotlib==3.11.2 pytest==9.2.0 pytest-randomly==5.1.0 \
+	pytest-timeout==2.4.0 pytest-xdist==3.8.0
+FRAMEWORKS = catboost==1.2.10 keras==3.15.1 lightgbm==4.7.0 optuna==5.0.0 statsmodels==0.15.0 \
+	xgboost-cpu==3.2.0
 TORCH = torch==2.13.0
 
 .PHONY: help setup demo test oldest frameworks torture lint bench docs clean
@@ -32,19 +36,19 @@ demo: setup  ## Run the whole road on the example; ONCE=1 ends by itself.
 	$(RUN) python examples/forest_cover/demo.py $(if $(ONCE),--once)
 
 test: setup  ## Run the tests.
-	$(RUN) pytest -n auto --dist worksteal -q
+	$(RUN) pytest -n auto --dist worksteal -q $(PYTEST_OPTIONS)
 
 oldest: setup  ## Run the core of the tests with the oldest dependencies allowed.
 	$(UV) venv --quiet --clear --python '$(PYTHON)' build/oldest
 	$(UV) pip install --quiet --python build/oldest/bin/python --resolution lowest-direct -e '.[all]'
 	$(UV) pip install --quiet --python build/oldest/bin/python $(TEST_TOOLS)
-	build/oldest/bin/python -m pytest -n auto --dist worksteal -q -W ignore $(CORE_TESTS)
+	build/oldest/bin/python -m pytest -n auto --dist worksteal -q -W ignore $(PYTEST_OPTIONS) $(CORE_TESTS)
 
 frameworks: setup  ## Run the tests that need XGBoost, LightGBM, PyTorch and others.
 	$(UV) venv --quiet --clear --seed --python '$(PYTHON)' build/frameworks
 	$(UV) pip install --quiet --python build/frameworks/bin/python -e '.[all]' $(TEST_TOOLS) $(FRAMEWORKS)
 	build/frameworks/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	build/frameworks/bin/python -m pytest -n auto --dist worksteal -q -m frameworks
+	build/frameworks/bin/python -m pytest -n auto --dist worksteal -q $(PYTEST_OPTIONS) -m frameworks
 
 torture: setup  ## Run the long kill, fault and race loops; SEED=n replays.
 	$(RUN) pytest -m torture -n 0 -q -p no:randomly --torture --torture-seed=$(SEED)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -56,14 +58,20 @@ def torture_seed(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--torture-seed"))
 
 
+CHORES = ("tauro-compaction", "tauro-compile")
+"""Threads that end by themselves."""
+
 TALLY = pytest.StashKey[Counter[str]]()
 COUNTED = ("kills", "faults", "races", "lost", "torn", "unexplained errors")
 _TORN = ("verify(", "problems(", "torn")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count what the loops do."""
+    """Begin to count what the loops do; let the processes that tests start hear Ctrl-C."""
     config.stash[TALLY] = Counter()
+    # A shell's background job has it ignored, and so have all the processes that it starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -116,17 +124,19 @@ def _no_run_of_another_test() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_sign_of_life_of_another_test() -> Iterator[None]:
-    """End the threads of trackers that a test left open.
+def _no_thread_of_another_test() -> Iterator[None]:
+    """End the threads that a test left behind: the heartbeats of its open trackers, and chores.
 
-    They write every few seconds, which another test that counts or fails file-system calls would
-    take for its own.
+    Another test that counts file-system calls, or fails them, would take theirs for its own.
     """
     before = _trackers()
     yield
     for tracker in _trackers() - before:
         with contextlib.suppress(MLOpsError, OSError):
             tracker._heartbeat.stop()
+    for thread in threading.enumerate():
+        if thread.name in CHORES:
+            thread.join()
 
 
 def _trackers() -> set[Any]:

@@ -29,23 +29,12 @@ VAR = Path(os.environ.get("FOREST_COVER_HOME") or PROJECT / "var").resolve()
 STORE = VAR / "mlops_data"
 MODEL = "forest-cover-classifier"
 
-SAMPLE = {
-    "elevation": 2596,
-    "aspect": 51,
-    "slope": 3,
-    "horizontal_distance_to_hydrology": 258,
-    "vertical_distance_to_hydrology": 0,
-    "horizontal_distance_to_roadways": 510,
-    "hillshade_9am": 221,
-    "hillshade_noon": 232,
-    "hillshade_3pm": 148,
-    "horizontal_distance_to_fire_points": 6279,
-    "wilderness_area": "cache",
-    "soil_type": "c2702",
-}
+REQUEST = PROJECT / "request.json"
+"""What the server is asked: one sample."""
 
 START_SECONDS = 300.0
-"""How long a server may take to start; a loaded machine is slow, a hung one must be noticed."""
+"""How long a server may take to start, and to answer: a loaded machine is slow, a hung one must be
+noticed."""
 
 
 class StepError(Exception):
@@ -179,7 +168,10 @@ def start_source(stack: ExitStack, environment: dict[str, str]) -> str:
     say(f"  {line}")
     with reaching("source"):
         httpx.get(
-            f"{address}/restart_data_generation", params={"group_number": GROUP}, trust_env=False
+            f"{address}/restart_data_generation",
+            params={"group_number": GROUP},
+            timeout=START_SECONDS,
+            trust_env=False,
         ).raise_for_status()
     return address
 
@@ -264,7 +256,11 @@ def predict(address: str) -> dict[str, Any]:
     """Ask the running server for the cover type of one sample."""
     with reaching("predict"):
         answer = httpx.post(
-            f"{address}/predict", json={"samples": [SAMPLE]}, timeout=30, trust_env=False
+            f"{address}/predict",
+            content=REQUEST.read_bytes(),
+            headers={"Content-Type": "application/json"},
+            timeout=START_SECONDS,
+            trust_env=False,
         ).raise_for_status()
     document: dict[str, Any] = answer.json()
     if not isinstance(document.get("predictions"), list) or len(document["predictions"]) != 1:

@@ -55,11 +55,11 @@ def postgres_server() -> Iterator[str]:
         if os.getuid() == 0:
             shutil.chown(folder, user)
         run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        run("pg_ctl", "start", "-w", "-t", "60", "-l", str(folder / "log"), "-o", options)
+        run("pg_ctl", "start", "-w", "-t", "240", "-l", str(folder / "log"), "-o", options)
         yield str(folder)
     finally:
         if (folder / "data/postmaster.pid").exists():
-            run("pg_ctl", "stop", "-w", "-m", "immediate")
+            run("pg_ctl", "stop", "-w", "-t", "240", "-m", "immediate")
         shutil.rmtree(folder)
 
 

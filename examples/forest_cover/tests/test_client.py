@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,7 +81,7 @@ def source(*script: Play) -> Iterator[Any]:
 
 def fetch(server: Any, **options: Any) -> Any:
     pauses: list[float] = []
-    options.setdefault("patience", Patience(attempts=3))
+    options.setdefault("patience", Patience(attempts=3, read=240))
     answer = fetch_answer(server.url, 1, sleep=pauses.append, **options)
     return answer, pauses
 
@@ -115,9 +116,10 @@ def test_a_failure_is_tried_again_after_a_growing_pause(failure: Play) -> None:
 
 def test_a_silent_source_times_out_and_is_tried_again() -> None:
     with source(stay_silent, say(GOOD)) as server:
-        answer, pauses = fetch(server, patience=Patience(read=0.2))
+        # More attempts than are needed: a busy machine may be silent too.
+        answer, pauses = fetch(server, patience=Patience(read=0.2, attempts=100))
     assert answer.batch_number == 3
-    assert len(pauses) == 1
+    assert len(pauses) == len(server.paths) - 1 >= 1
 
 
 def test_giving_up_says_what_happened_last() -> None:
@@ -130,10 +132,11 @@ def test_giving_up_says_what_happened_last() -> None:
 
 
 def test_a_source_that_is_not_there_is_named() -> None:
-    with source(say(GOOD)) as server:
-        url = server.url
-    with pytest.raises(SourceUnavailableError, match="is it running, and is source_url right"):
-        fetch_answer(url, 1, sleep=lambda _: None)
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}"
+        with pytest.raises(SourceUnavailableError, match="is it running, and is source_url right"):
+            fetch_answer(url, 1, sleep=lambda _: None)
 
 
 @pytest.mark.parametrize("url", ["localhost:8001", "ftp://host", "http://[::"])

@@ -47,7 +47,7 @@ def serving(clock: BatchClock, **options: Any) -> Iterator[SourceServer]:
 
 
 def get(server: SourceServer, path: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=240)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -245,7 +245,7 @@ def process(*options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 def fetch(port: int, path: str) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=240)
     try:
         connection.request("GET", path)
         return json.loads(connection.getresponse().read())
