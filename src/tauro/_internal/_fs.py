@@ -28,6 +28,7 @@ if sys.platform != "win32":
 
 TMP_PREFIX: Final = ".tmp-"
 _CHUNK: Final = 1 << 20
+_ZEROS: Final = bytes(_CHUNK)
 _FICLONE: Final = 0x40049409
 _counter = itertools.count()
 
@@ -63,15 +64,22 @@ def is_temporary(name: str) -> bool:
 # Descriptors
 
 
-def open_fd(path: str, flags: int, mode: int = 0o644) -> int:
-    """Open a descriptor; the folder is made where a file is created in a missing one."""
+def open_fd(path: str, flags: int, mode: int = 0o644, *, durable: bool = False) -> int:
+    """Open a descriptor; the folder is made where a file is created in a missing one.
+
+    Args:
+        path: The file.
+        flags: As ``os.open`` takes them.
+        mode: Permissions of a new file.
+        durable: Whether the name of a folder that is made survives power loss.
+    """
     _before("open", path)
     try:
         return os.open(path, flags | os.O_CLOEXEC, mode)
     except FileNotFoundError:
         if not flags & os.O_CREAT:
             raise
-        make_dirs(os.path.dirname(path))
+        make_dirs(os.path.dirname(path), durable=durable)
         return os.open(path, flags | os.O_CLOEXEC, mode)
 
 
@@ -190,7 +198,7 @@ def read_from(path: str, offset: int) -> bytes:
 def stage_file(folder: str, data: bytes, *, durable: bool = False) -> str:
     """Write a file under a temporary name and return its path; rename it to finish."""
     temporary = temporary_name(folder)
-    fd = open_fd(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    fd = open_fd(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, durable=durable)
     try:
         try:
             write_all(fd, data, temporary)
@@ -278,6 +286,19 @@ def make_dirs(folder: str, *, durable: bool = False) -> None:
     os.makedirs(folder, exist_ok=True)
     for each in reversed(new):
         sync_dir(os.path.dirname(each) or ".")
+
+
+def make_dir(folder: str, *, durable: bool = False) -> None:
+    """Create a folder that is not there; those above it too, with durable names where asked.
+
+    The folder's own name is made durable by whoever synchronises the one above it.
+    """
+    _before("mkdir", folder)
+    try:
+        os.mkdir(folder)
+    except FileNotFoundError:
+        make_dirs(os.path.dirname(folder), durable=durable)
+        os.mkdir(folder)
 
 
 def remove_tree(folder: str) -> None:
@@ -383,23 +404,26 @@ def copy_file(
 
     Holes of a sparse source stay holes. ``progress`` is called with the bytes done since last time.
     """
-    digest, size = hashlib.sha256(), 0
-    zeros = bytes(_CHUNK)
+    digest, size, is_hole = hashlib.sha256(), 0, False
     _before("read", source)
     with open(source, "rb", buffering=0) as file:
         fd = open_fd(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            while chunk := file.read(_CHUNK):
+            # A buffer of a piece that is mostly not filled costs a small file more than its bytes.
+            most = min(os.fstat(file.fileno()).st_size + 1, _CHUNK)
+            while chunk := file.read(most):
                 digest.update(chunk)
                 size += len(chunk)
-                if chunk == zeros:
+                is_hole = chunk == _ZEROS
+                if is_hole:
                     os.lseek(fd, len(chunk), os.SEEK_CUR)
                 else:
                     write_all(fd, chunk, target)
                 if progress is not None:
                     progress(len(chunk))
-            _before("truncate", target)
-            os.ftruncate(fd, size)
+            if is_hole:
+                _before("truncate", target)
+                os.ftruncate(fd, size)
             if durable:
                 sync_fd(fd, target)
         finally:

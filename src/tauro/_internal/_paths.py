@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,7 @@ from tauro.types import StrPath
 _PART = r"(?!\.{1,2}(?:/|\Z)|\.tmp-)[^/\\\0\ud800-\udfff]+"
 _KEY = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 _LONGEST_PART: Final = 255
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 @lru_cache(maxsize=4096)  # one document's key is asked for again and again
@@ -67,9 +70,15 @@ def check_source(path: StrPath) -> Path:
             context={"path": str(path)},
             suggestions=["Give it absolute, or relative to the working directory without '..'."],
         )
-    if not source.exists():
-        raise FileNotFoundError(f"{str(path)!r} does not exist (working directory: {os.getcwd()}).")
-    if not source.is_file() and not source.is_dir():
+    try:
+        mode = os.stat(source).st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _ABSENT:
+            raise
+        raise FileNotFoundError(
+            f"{str(path)!r} does not exist (working directory: {os.getcwd()})."
+        ) from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         # Reading a pipe or a device may never end.
         raise PathNotAllowedError(
             f"{str(path)!r} is neither a file nor a folder.", context={"path": str(path)}

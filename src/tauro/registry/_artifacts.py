@@ -6,16 +6,16 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tauro._internal import _fs
 from tauro._internal._ids import new_id
-from tauro._internal._paths import check_source
+from tauro._internal._paths import check_key, check_source
 from tauro.errors import (
     CorruptDataError,
-    PathNotAllowedError,
     ReadOnlyStoreError,
     StorageError,
     StorageExistsError,
@@ -64,13 +64,8 @@ class ArtifactStore:
             ValidationError: The folder has no file.
         """
         path = check_source(source)
-        if not path.is_dir() and not path.is_file():
-            # Reading a pipe or a device may never end.
-            raise PathNotAllowedError(
-                f"{str(source)!r} is neither a file nor a folder.", context={"path": str(source)}
-            )
         named = folder_files(path) if path.is_dir() else iter([(path.name, str(path))])
-        key = f"{STAGING}/{new_id()}"
+        key = self._new_folder()
         try:
             files = [self._copy(file, key, name, progress, link) for name, file in named]
             if not files:
@@ -82,6 +77,9 @@ class ArtifactStore:
             raise
         return key, sorted(files, key=lambda file: file.path)
 
+    def _new_folder(self) -> str:
+        return f"{STAGING}/{new_id()}"
+
     def _copy(
         self, file: str, key: str, name: str, progress: Progress | None, link: bool
     ) -> ArtifactFile:
@@ -90,6 +88,11 @@ class ArtifactStore:
         written = self._storage.write_artifact(file, dest, progress=progress)
         digest = written.sha256 or hashlib.sha256(self._storage.read_bytes(dest)).hexdigest()
         return ArtifactFile(name, written.size, digest)
+
+    def staged(self) -> set[str]:
+        """Return the names of the staging folders that are there."""
+        start = len(STAGING) + 1
+        return {path[start:].partition("/")[0] for path in self._quick.list_paths(STAGING)}
 
     def discard(self, key: str) -> None:
         """Remove a staging folder that was not committed."""
@@ -185,29 +188,48 @@ class LocalArtifactStore(ArtifactStore):
         """Copy a file or folder, and make the names durable where that is asked for."""
         key, files = super().stage(source, progress=progress, link=link)
         if self._durable:
-            root = str(self._local_path(key))
+            root = self._staged(key)
             folders = {os.path.dirname(f"{root}/{file.path}") for file in files}
             for folder in [*sorted(folders, reverse=True), os.path.dirname(root)]:
                 _fs.sync_dir(folder)
         return key, files
+
+    def _new_folder(self) -> str:
+        key = super()._new_folder()
+        if not self._storage.read_only:
+            with _naming(key):
+                _fs.make_dir(self._staged(key), durable=self._durable)
+        return key
+
+    def _staged(self, key: str) -> str:
+        """Return the path of a staging folder: a new name, so no link can be in its place."""
+        return f"{self._local_path(STAGING)}{key[len(STAGING) :]}"
 
     def _copy(
         self, file: str, key: str, name: str, progress: Progress | None, link: bool
     ) -> ArtifactFile:
         if self._storage.read_only:
             return super()._copy(file, key, name, progress, link)
-        target = str(self._local_path(f"{key}/{name}"))
-        try:
+        check_key(f"{key}/{name}")
+        target = f"{self._staged(key)}/{name}"
+        with _naming(file):
             if link and _share(file, target):
                 size, digest = _fs.hash_file(target, progress)
             else:
                 size, digest = _fs.copy_file(file, target, durable=self._durable, progress=progress)
-        except OSError as error:
-            raise StorageError(
-                f"Cannot copy {file!r} into the registry: {error.strerror or error}.",
-                context={"path": file, "errno": error.errno},
-            ) from error
         return ArtifactFile(name, size, digest)
+
+    def staged(self) -> set[str]:
+        """Return the same with folders in which no file came to be."""
+        names = _fs.list_names(str(self._local_path(STAGING)))
+        return {name for name in names if not _fs.is_temporary(name)}
+
+    def _move(self, staging: str, key: str) -> None:
+        """Rename the folder; the store's own move looks at what is in the way, and makes room."""
+        try:
+            _fs.rename(str(self._local_path(staging)), str(self._local_path(key)))
+        except OSError:
+            super()._move(staging, key)
 
     def compare(self, path: str, file: ArtifactFile) -> str:
         """Return what is wrong with a stored file, read in pieces."""
@@ -220,6 +242,18 @@ class LocalArtifactStore(ArtifactStore):
     def local_folder(self, metadata: ModelMetadata) -> tuple[Path, bool]:
         """Return the store's own folder."""
         return Path(self._local_path(self.place(metadata))), False
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Say which file or folder a failed call was about."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"Cannot copy {path!r} into the registry: {error.strerror or error}.",
+            context={"path": path, "errno": error.errno},
+        ) from error
 
 
 def make_artifact_store(storage: StorageBackend, durability: Durability) -> ArtifactStore:

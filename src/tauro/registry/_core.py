@@ -43,6 +43,7 @@ class RegistryCore:
         self._renaming = Renaming(self.storage, self.artifacts, self.own_ledger)
         self._ledgers: dict[str, ModelLedger] = {}
         self._guard = threading.Lock()
+        self._uri = storage.uri.rstrip("/")
 
     def ledger(self, name: str) -> ModelLedger:
         """Return a model's documents, whether there are any or not."""
@@ -248,7 +249,7 @@ class RegistryCore:
 
     def uri(self, metadata: ModelMetadata) -> str:
         """Return where a version's files are, as a URI."""
-        return f"{self.storage.uri.rstrip('/')}/{artifact_key(metadata)}"
+        return f"{self._uri}/{artifact_key(metadata)}"
 
 
 def live_versions(ledger: ModelLedger) -> list[int]:

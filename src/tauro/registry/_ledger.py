@@ -30,7 +30,9 @@ from tauro.storage import StorageBackend
 
 _log = logging.getLogger("tauro.registry")
 METADATA: Final = "model_registry/metadata"
-_VERSION: Final = re.compile(r"v([1-9]\d*)\.json")
+_NUMBERED: Final = re.compile(
+    r"v(?P<version>[1-9]\d*)\.json|transitions/(?P<change>[1-9]\d*)\.json"
+)
 
 
 class ModelLedger:
@@ -53,6 +55,7 @@ class ModelLedger:
         self._changes: list[Change] = []
         self._state = ModelState()
         self._latest = 0
+        self._changes_seen = 0
         self._listed = False
         self._guard = threading.RLock()
 
@@ -169,13 +172,18 @@ class ModelLedger:
     def _list(self) -> None:
         start = len(self.root) + 1
         for path in self._storage.list_paths(self.root):
-            found = _VERSION.fullmatch(path[start:])
-            if found:
-                self._latest = max(self._latest, int(found.group(1)))
+            found = _NUMBERED.fullmatch(path[start:])
+            if found and found["version"]:
+                self._latest = max(self._latest, int(found["version"]))
+            elif found:
+                self._changes_seen = max(self._changes_seen, int(found["change"]))
         self._listed = True
 
     def _read_change(self, number: int) -> Change | None:
         path = f"{self.root}/transitions/{number}.json"
+        # Asking first costs half of what the error for a file that is not there costs.
+        if number > self._changes_seen and not self._storage.exists(path):
+            return None
         try:
             return decode_change(self._storage.read_bytes(path), path)
         except StorageNotFoundError:

@@ -139,10 +139,8 @@ def roll_forward(core: RegistryCore) -> int:
 
 def remove_staging(core: RegistryCore, older_than: timedelta) -> int:
     """Remove staging folders of registrations that never came to be; return how many."""
-    start = len(STAGING) + 1
-    found = {path[start:].partition("/")[0] for path in core.storage.list_paths(STAGING)}
     limit = now() - older_than
-    old = {name for name in found if _created(name) < limit}
+    old = {name for name in core.artifacts.staged() if _created(name) < limit}
     if not old:
         return 0
     used = {
