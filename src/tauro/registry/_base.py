@@ -63,15 +63,13 @@ class RegistryBase:
     ) -> ModelVersion:
         """Change one version under the eyes of the observers; tell nobody when nothing changed."""
 
-        def act(data: dict[str, Any]) -> tuple[ModelVersion, bool]:
+        def act(data: dict[str, Any]) -> tuple[ModelVersion, dict[str, Any] | None]:
             name, version = data["name"], data["version"]
             ledger, change = self._change(name, decide(data), version=version)
-            return self._view(ledger, ledger.metadata(version)), change is not None
+            view = self._view(ledger, ledger.metadata(version))
+            return view, {**payload_of(view), **data} if change is not None else None
 
-        def describe(result: tuple[ModelVersion, bool]) -> dict[str, Any] | None:
-            return {**payload_of(result[0]), **data} if result[1] else None
-
-        return self._core.observers.perform(operation, data, act, describe)[0]
+        return self._core.observers.perform(operation, data, act, lambda result: result[1])[0]
 
     def _update(
         self,

@@ -69,16 +69,17 @@ class ChangeVerbs(RegistryBase):
         """
         data = {"name": name, "version": to_version, "reason": reason}
 
-        def act(data: dict[str, Any]) -> tuple[ModelVersion, bool]:
-            decide = _decide.roll_back(data["name"], data["version"], data.get("reason") or "")
-            ledger, change = self._core.change(data["name"], decide, version=data["version"])
+        def act(data: dict[str, Any]) -> tuple[ModelVersion, dict[str, Any] | None]:
+            why = data.get("reason") or ""
+            decide = _decide.roll_back(data["name"], data["version"], why)
+            ledger, change = self._change(data["name"], decide, version=data["version"])
             number = ledger.state.production if change is None else change.version
-            return self._view(ledger, ledger.metadata(number or 1)), change is not None
+            view = self._view(ledger, ledger.metadata(number or 1))
+            return view, {**payload_of(view), "reason": why} if change is not None else None
 
-        def describe(result: tuple[ModelVersion, bool]) -> dict[str, Any] | None:
-            return {**payload_of(result[0]), "reason": reason} if result[1] else None
-
-        return self._core.observers.perform(Operation.MODEL_ROLLBACK, data, act, describe)[0]
+        return self._core.observers.perform(
+            Operation.MODEL_ROLLBACK, data, act, lambda result: result[1]
+        )[0]
 
     def set_alias(self, name: str, alias: str, version: int, *, reason: str = "") -> ModelVersion:
         """Point an alias at a version, wherever it pointed before.
@@ -92,7 +93,9 @@ class ChangeVerbs(RegistryBase):
         return self._change_version(
             Operation.ALIAS_SET,
             data,
-            lambda d: _decide.set_alias(check_alias(d["alias"]), d["version"], reason),
+            lambda d: _decide.set_alias(
+                check_alias(d["alias"]), d["version"], d.get("reason") or ""
+            ),
         )
 
     def delete_alias(self, name: str, alias: str, *, reason: str = "") -> None:
@@ -102,12 +105,13 @@ class ChangeVerbs(RegistryBase):
             ModelNotFoundError: There is no such alias.
         """
         data = {"name": name, "alias": alias, "reason": reason}
-        self._core.observers.perform(
-            Operation.ALIAS_DELETE,
-            data,
-            lambda d: self._change(d["name"], _decide.delete_alias(d["name"], d["alias"], reason)),
-            lambda _: data,
-        )
+
+        def act(data: dict[str, Any]) -> dict[str, Any]:
+            why = data.get("reason") or ""
+            self._change(data["name"], _decide.delete_alias(data["name"], data["alias"], why))
+            return data
+
+        self._core.observers.perform(Operation.ALIAS_DELETE, data, act, lambda told: told)
 
     # Changing words
 

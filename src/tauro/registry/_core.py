@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 
 from tauro._internal._close import did_you_mean
-from tauro.errors import ModelExistsError, ModelNotFoundError, ValidationError
+from tauro.errors import CorruptDataError, ModelExistsError, ModelNotFoundError, ValidationError
 from tauro.events import Observers
 from tauro.registry import _decide
 from tauro.registry._artifacts import artifact_key, make_artifact_store
@@ -17,6 +18,8 @@ from tauro.registry._names import check_alias, check_model_name, folder_of
 from tauro.registry._rename import Renaming, claim_name
 from tauro.storage import StorageBackend
 from tauro.types import Durability
+
+_log = logging.getLogger("tauro.registry")
 
 
 class RegistryCore:
@@ -82,7 +85,12 @@ class RegistryCore:
         folders = {path[start:].partition("/")[0] for path in self.storage.list_paths(METADATA)}
         found = []
         for folder in folders:
-            ledger = self._by_folder(folder)
+            try:
+                ledger = self._by_folder(folder)
+            except CorruptDataError as error:
+                # A damaged change: who asks for that model is told; the others are whole.
+                _log.warning("%s", error.message)
+                continue
             known = ledger.any_readable()
             if known is not None:
                 found.append((known.name, ledger))

@@ -48,11 +48,7 @@ def roll_back(name: str, to_version: int | None, why: str) -> Decide:
     def decide(state: ModelState) -> Change | None:
         target = to_version if to_version is not None else state.rollback_target()
         if target is None:
-            raise StageConflictError(
-                f"{name} has no earlier Production version to roll back to.",
-                context={"name": name, "production": state.production},
-                suggestions=["Name one with to_version=, or promote a version."],
-            )
+            raise _nothing_earlier(name, state)
         if target == state.production:
             return None
         return _change(
@@ -65,6 +61,20 @@ def roll_back(name: str, to_version: int | None, why: str) -> Decide:
         )
 
     return decide
+
+
+def _nothing_earlier(name: str, state: ModelState) -> StageConflictError:
+    gone = [v for v in state.past if v != state.production and not state.of(v).purged]
+    hints = [
+        f"v{v} was in Production and is deleted; bring it back with "
+        f"restore_model_version({name!r}, {v})."
+        for v in reversed(gone)
+    ]
+    return StageConflictError(
+        f"{name} has no earlier Production version to roll back to.",
+        context={"name": name, "production": state.production},
+        suggestions=[*hints[:1], "Name one with to_version=, or promote a version."],
+    )
 
 
 def set_alias(alias: str, version: int, why: str) -> Decide:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import Any
 
 from tauro.registry._ledger import ModelLedger
@@ -11,13 +12,13 @@ def history_of(ledger: ModelLedger, version: int | None = None) -> list[dict[str
     """Return the registrations and changes of a model, or of one version."""
     with ledger.frozen():
         numbers = range(1, ledger.latest + 1) if version is None else [version]
-        documents = [ledger.metadata(n) for n in numbers if 1 <= n <= ledger.latest]
-        entries = [
+        documents = map(ledger.readable, (n for n in numbers if 1 <= n <= ledger.latest))
+        registered = [
             _entry(at=d.created_at, by=d.created_by, action="register", version=d.version)
             for d in documents
-            if not d.moved_to
+            if d is not None
         ]
-        entries += [
+        changed = [
             _entry(
                 at=change.at,
                 by=change.by,
@@ -32,7 +33,8 @@ def history_of(ledger: ModelLedger, version: int | None = None) -> list[dict[str
             for change in ledger.changes
             if version is None or version in (change.version, change.archived)
         ]
-    return sorted(entries, key=lambda entry: entry["at"])
+    # Clocks differ and are set back; versions, and changes, are in the order of their numbers.
+    return list(heapq.merge(registered, changed, key=lambda entry: entry["at"]))
 
 
 def _entry(**fields: Any) -> dict[str, Any]:

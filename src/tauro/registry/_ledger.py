@@ -68,7 +68,7 @@ class ModelLedger:
         """Tell whether the last number is the document that ends a renamed model."""
         try:
             return bool(self._latest and self.metadata(self._latest).moved_to)
-        except CorruptDataError:
+        except (CorruptDataError, StorageNotFoundError):
             return False  # Whoever asks for that version is told; the others are whole.
 
     @property
@@ -96,13 +96,13 @@ class ModelLedger:
         return found
 
     def readable(self, version: int) -> ModelMetadata | None:
-        """Return a version's document, None (and a warning in the log) where it is damaged.
+        """Return a version's document, None (and a warning in the log) where it is damaged or lost.
 
         For those who look at many: one damaged document must not hide the others.
         """
         try:
             return self.metadata(version)
-        except CorruptDataError as error:
+        except (CorruptDataError, StorageNotFoundError) as error:
             _log.warning("%s", error.message)
             return None
 

@@ -60,7 +60,8 @@ class ReadVerbs(RegistryBase):
             ModelNotFoundError: There is no such version.
         """
         ledger = self._core.model(name)
-        labels = {ledger.metadata(n).label: n for n in live_versions(ledger)}
+        documents = filter(None, map(ledger.readable, live_versions(ledger)))
+        labels = {document.label: document.version for document in documents}
         if not label or label not in labels:
             known = ", ".join(filter(None, labels)) or "none"
             raise ModelNotFoundError(
@@ -100,7 +101,8 @@ class ReadVerbs(RegistryBase):
         """
         ledger = self._core.model(name, deleted=include_deleted)
         numbers = range(1, ledger.latest + 1) if include_deleted else live_versions(ledger)
-        return [self._view(ledger, ledger.metadata(number)).to_dict() for number in numbers]
+        documents = filter(None, map(ledger.readable, numbers))
+        return [self._view(ledger, document).to_dict() for document in documents]
 
     def search_models(
         self,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tauro._internal._clock import now
-from tauro.errors import StageConflictError
+from tauro.errors import ModelNotFoundError, StageConflictError
 from tauro.events import Operation
 from tauro.registry import _decide, _upkeep
 from tauro.registry._base import RegistryBase
@@ -35,7 +35,7 @@ class RemoveVerbs(RegistryBase):
             data,
             lambda d: self._change(
                 d["name"],
-                _decide.delete_version(d["name"], d["version"], d["reason"]),
+                _decide.delete_version(d["name"], d["version"], d.get("reason") or ""),
                 version=d["version"],
             )[1],
         )
@@ -75,7 +75,8 @@ class RemoveVerbs(RegistryBase):
             Operation.MODEL_DELETE,
             data,
             lambda d: self._change(
-                d["name"], _decide.delete_model(d["name"], d["reason"], force=force)
+                d["name"],
+                _decide.delete_model(d["name"], d.get("reason") or "", force=force),
             )[1],
         )
 
@@ -143,8 +144,8 @@ class RemoveVerbs(RegistryBase):
             for version, why in self._outdated(ledger):
                 try:
                     self.delete_model_version(model, version, reason=why)
-                except StageConflictError:
-                    continue  # It came into use meanwhile.
+                except (StageConflictError, ModelNotFoundError):
+                    continue  # It came into use, or somebody else deleted it meanwhile.
                 deleted.append((model, version))
         return deleted
 
@@ -154,10 +155,9 @@ class RemoveVerbs(RegistryBase):
         most, days = self.max_versions_per_model, self.model_retention_days
         if days is not None:
             limit = now() - timedelta(days=days)
-            for version in live:
-                if ledger.metadata(version).created_at >= limit:
-                    break
-                reasons[version] = f"retention: older than {days:g} days"
+            for document in filter(None, map(ledger.readable, live)):
+                if document.created_at < limit:
+                    reasons[document.version] = f"retention: older than {days:g} days"
         if most is not None and len(live) >= most:
             for version in live[: len(live) + 1 - max(most, 1)]:
                 reasons.setdefault(version, f"retention: more than {most} versions")

@@ -78,6 +78,40 @@ def test_a_hook_may_change_what_is_registered_but_not_what_the_caller_holds(
     assert tags == {"team": "ds"}
 
 
+@pytest.mark.parametrize(
+    ("hook", "act"),
+    [
+        (HookType.PRE_MODEL_PROMOTE, lambda r: r.promote_model("fraud", 2, "Staging")),
+        (HookType.PRE_MODEL_ROLLBACK, lambda r: r.rollback_model("fraud", to_version=2)),
+        (HookType.PRE_ALIAS_SET, lambda r: r.set_alias("fraud", "b", 2)),
+        (HookType.PRE_ALIAS_DELETE, lambda r: r.delete_alias("fraud", "a")),
+        (HookType.PRE_MODEL_VERSION_DELETE, lambda r: r.delete_model_version("fraud", 2)),
+    ],
+)
+def test_history_and_event_say_what_a_hook_made_of_a_change(
+    registry: ModelRegistry, observers: Observers, artifact: Path, hook: HookType, act: Any
+) -> None:
+    for _ in range(2):
+        registry.register_model("fraud", artifact)
+    registry.promote_model("fraud", 1, "Production")
+    registry.set_alias("fraud", "a", 1)
+    seen: list[Event] = []
+    observers.emitter.subscribe("*", seen.append)
+    observers.hooks.register(hook, lambda data: {**data, "reason": "CHG-7"})
+    act(registry)
+    assert registry.history("fraud")[-1]["why"] == "CHG-7"
+    assert [event.data["reason"] for event in seen] == ["CHG-7"]
+
+
+def test_the_event_of_a_promotion_names_the_stage_that_a_hook_chose(
+    registry: ModelRegistry, observers: Observers, events: list[Event], artifact: Path
+) -> None:
+    registry.register_model("fraud", artifact)
+    observers.hooks.register(HookType.PRE_MODEL_PROMOTE, lambda data: {**data, "stage": "Staging"})
+    assert registry.promote_model("fraud", 1, "Production").stage == "Staging"
+    assert events[-1].data["stage"] == "Staging"
+
+
 def test_a_hook_that_adds_an_unknown_field_is_told_so(
     registry: ModelRegistry, observers: Observers, artifact: Path
 ) -> None:
