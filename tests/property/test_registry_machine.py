@@ -85,11 +85,14 @@ class RegistryMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        storage = MemoryStorageBackend()
-        self.registries = [ModelRegistry(storage, observers=Observers()) for _ in range(2)]
+        self.storage = MemoryStorageBackend()
+        self.registries = [self.open() for _ in range(2)]
         self.twins: dict[str, Twin] = {}
         self.moved: dict[str, str] = {}
         self.counter = 0
+
+    def open(self) -> ModelRegistry:
+        return ModelRegistry(self.storage, observers=Observers())
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -275,6 +278,17 @@ class RegistryMachine(RuleBasedStateMachine):
                 except ModelNotFoundError as error:
                     message = error.message
                 assert f"renamed to {new!r}" in message
+
+    @rule(who=WHO)
+    def publish(self, who: int) -> None:
+        self.registries[who].close()
+
+    @invariant()
+    def who_comes_new_lists_the_same(self) -> None:
+        """From an index that is as old as it happens to be, and from the documents."""
+        fresh, opened = self.open(), self.registries[0]
+        assert fresh.list_models() == opened.list_models()
+        assert [str(v) for v in fresh.search_models()] == [str(v) for v in opened.search_models()]
 
     @precondition(lambda self: self.counter and self.counter % 5 == 0)
     @invariant()

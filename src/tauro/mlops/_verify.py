@@ -10,7 +10,7 @@ import msgspec
 from tauro._internal import _fs
 from tauro.errors import CorruptDataError, StorageNotFoundError
 from tauro.events import FileAuditSink
-from tauro.registry._index import INDEX
+from tauro.registry._listing import INDEX
 from tauro.storage import StorageBackend, SupportsLocalPath, read_format
 from tauro.storage._format import FORMAT_KEY
 from tauro.tracking import Damage

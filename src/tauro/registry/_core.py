@@ -13,6 +13,7 @@ from tauro.registry import _decide
 from tauro.registry._artifacts import artifact_key, make_artifact_store
 from tauro.registry._decide import Decide
 from tauro.registry._ledger import METADATA, ModelLedger
+from tauro.registry._listing import Listing, by_name
 from tauro.registry._models import Change, ModelMetadata, ModelStage
 from tauro.registry._names import check_alias, check_model_name, folder_of
 from tauro.registry._rename import Renaming, claim_name
@@ -34,6 +35,7 @@ class RegistryCore:
         storage: The store with this durability.
         quick: The store without synchronising, for what can be made anew.
         artifacts: The versions' files.
+        listing: All models, for lists and searches.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class RegistryCore:
         self._ledgers: dict[str, ModelLedger] = {}
         self._guard = threading.Lock()
         self._uri = storage.uri.rstrip("/")
+        self.listing = Listing(self.storage, self.at_numbers, self.opened)
 
     def ledger(self, name: str) -> ModelLedger:
         """Return a model's documents, whether there are any or not."""
@@ -80,29 +83,27 @@ class RegistryCore:
             return self._ledgers.setdefault(folder, ModelLedger(self.storage, folder))
 
     def all_ledgers(self) -> Iterator[tuple[str, ModelLedger]]:
-        """Yield the name and the documents of every model, refreshed, by name."""
-        start = len(METADATA) + 1
-        folders = {path[start:].partition("/")[0] for path in self.storage.list_paths(METADATA)}
-        found = []
-        for folder in folders:
-            try:
-                ledger = self._by_folder(folder)
-            except CorruptDataError as error:
-                # A damaged change: who asks for that model is told; the others are whole.
-                _log.warning("%s", error.message)
-                continue
-            known = ledger.any_readable()
-            if known is not None:
-                found.append((known.name, ledger))
-        yield from sorted(found, key=lambda pair: pair[0])
+        """Yield the name and the documents of every model, opened and refreshed, by name."""
+        yield from by_name(filter(None, map(self.opened, self._folders())))
 
-    def names(self) -> list[str]:
-        """Return the names of the models that are there."""
-        return [
-            name
-            for name, ledger in self.all_ledgers()
-            if ledger.state.deleted is None and not ledger.state.moved_to
-        ]
+    def _folders(self) -> set[str]:
+        start = len(METADATA) + 1
+        return {path[start:].partition("/")[0] for path in self.storage.list_paths(METADATA)}
+
+    def at_numbers(self, folder: str, numbers: tuple[int, int]) -> ModelLedger | None:
+        """Return documents that were opened before, if nothing was added to them since."""
+        found = self._ledgers.get(folder)
+        settled = found is not None and found.is_settled and found.numbers == numbers
+        return found if settled else None
+
+    def opened(self, folder: str) -> ModelLedger | None:
+        """Return a folder's documents, None (and a warning in the log) where they are damaged."""
+        try:
+            return self._by_folder(folder)
+        except CorruptDataError as error:
+            # Who asks for that model is told; the others are whole.
+            _log.warning("%s", error.message)
+            return None
 
     def model(self, name: str, *, deleted: bool = False) -> ModelLedger:
         """Return the documents of a model that is there.
@@ -120,7 +121,7 @@ class RegistryCore:
             raise ModelNotFoundError(
                 f"There is no model {name!r} in {self.storage.uri}.",
                 context={"name": name, "store": self.storage.uri},
-                suggestions=did_you_mean(name, self.names()),
+                suggestions=did_you_mean(name, self.listing.names()),
             )
         if state.moved_to:
             raise ModelNotFoundError(

@@ -1,6 +1,6 @@
-"""``models/index.parquet``: every version in one flat table, for other tools.
+"""``models/index.parquet``: every version in one flat table, for other tools and for lists.
 
-A view: it can be deleted and comes back, and nothing of the registry reads it. A process publishes
+A view: it can be deleted and comes back, and nothing is decided on it. A process publishes
 its own changes at once when it makes few, at most every second when it makes many, and in any case
 when the registry is closed or the process exits; a process that is killed leaves a view that the
 next change, ``compact`` or ``repair`` brings up to date.
@@ -27,13 +27,13 @@ from tauro.errors import (
 from tauro.registry._artifacts import artifact_key
 from tauro.registry._core import RegistryCore
 from tauro.registry._ledger import METADATA, ModelLedger
+from tauro.registry._listing import INDEX, changes_text, document_text
 from tauro.registry._values import metric_from_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _log = logging.getLogger("tauro.registry")
-INDEX: Final = "model_registry/models/index.parquet"
 MARKER: Final = "model_registry/models/.registry_marker.json"
 _ATTEMPTS: Final = 10
 _LEAST_SECONDS: Final = 1.0
@@ -116,7 +116,7 @@ class IndexPublisher:
         storage = self._core.quick
         try:
             etag = storage.stat(INDEX).etag
-            table = pq.read_table(native_reader(storage.read_bytes(INDEX)))
+            table = pq.ParquetFile(native_reader(storage.read_bytes(INDEX))).read()
         except StorageNotFoundError:
             return None, None
         except (pa.ArrowException, OSError):
@@ -180,8 +180,12 @@ def _rows(ledger: ModelLedger) -> list[dict[str, Any]]:
                     "deleted": present.deleted is not None or state.deleted is not None,
                     "metrics": {k: metric_from_json(v) for k, v in document.metrics.items()},
                     "tags": {k: v for k, v in tags.items() if v is not None},
+                    "document": document_text(document),
+                    "changes": None,
                 }
             )
+        if rows:
+            rows[-1]["changes"] = changes_text(ledger.changes)
         return rows
 
 
@@ -204,6 +208,8 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
         ("size", pa.int64()),
         ("artifact_path", pa.string()),
         ("deleted", pa.bool_()),
+        ("document", pa.string()),
+        ("changes", pa.string()),
     ]
     columns = {name: pa.array([row[name] for row in rows], type=kind) for name, kind in fields}
     for part, kind in (("metrics", pa.float64()), ("tags", pa.string())):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -35,6 +35,12 @@ _NUMBERED: Final = re.compile(
 )
 
 
+def number_of(name: str) -> tuple[int, int]:
+    """Return the number of a version's document or of a change, 0 for what the file is not."""
+    found = _NUMBERED.fullmatch(name)
+    return (int(found["version"] or 0), int(found["change"] or 0)) if found else (0, 0)
+
+
 class ModelLedger:
     """The documents of one model, read once and kept.
 
@@ -52,6 +58,7 @@ class ModelLedger:
         self.root = f"{METADATA}/{folder}"
         self.is_settled = False
         self._versions: dict[int, ModelMetadata] = {}
+        self._known: dict[int, bytes] = {}
         self._changes: list[Change] = []
         self._state = ModelState()
         self._latest = 0
@@ -91,9 +98,23 @@ class ModelLedger:
         found = self._versions.get(version)
         if found is None:
             path = f"{self.root}/v{version}.json"
-            found = decode_metadata(self._storage.read_bytes(path), path)
+            known = self._known.get(version)
+            found = decode_metadata(known or self._storage.read_bytes(path), path)
             self._versions[version] = found
         return found
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The last number of a document and of a change, as of the last refresh."""
+        return self._latest, self._state.count
+
+    def adopt(self, latest: int, documents: Mapping[int, bytes], changes: Iterable[Change]) -> None:
+        """Start from what was read before; documents that are not given are read when needed."""
+        with self._guard:
+            self._latest, self._listed = latest, True
+            self._known.update(documents)
+            for change in changes:
+                self._fold(change)
 
     def readable(self, version: int) -> ModelMetadata | None:
         """Return a version's document, None (and a warning in the log) where it is damaged or lost.
@@ -172,11 +193,9 @@ class ModelLedger:
     def _list(self) -> None:
         start = len(self.root) + 1
         for path in self._storage.list_paths(self.root):
-            found = _NUMBERED.fullmatch(path[start:])
-            if found and found["version"]:
-                self._latest = max(self._latest, int(found["version"]))
-            elif found:
-                self._changes_seen = max(self._changes_seen, int(found["change"]))
+            version, change = number_of(path[start:])
+            self._latest = max(self._latest, version)
+            self._changes_seen = max(self._changes_seen, change)
         self._listed = True
 
     def _read_change(self, number: int) -> Change | None:

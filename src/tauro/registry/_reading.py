@@ -74,7 +74,7 @@ class ReadVerbs(RegistryBase):
     def list_models(self) -> list[dict[str, Any]]:
         """Return every model with the fields of its latest version, by name."""
         models = []
-        for _, ledger in self._core.all_ledgers():
+        for _, ledger in self._core.listing.models():
             state, live = ledger.state, live_versions(ledger)
             newest = next(filter(None, map(ledger.readable, reversed(live))), None)
             if state.deleted is None and not state.moved_to and newest is not None:
@@ -125,7 +125,7 @@ class ReadVerbs(RegistryBase):
         wanted = None if stage is None else ModelStage.parse(stage)
         patterns = clean_tags(tags)
         found = []
-        for model, ledger in self._core.all_ledgers():
+        for model, ledger in self._core.listing.models():
             state = ledger.state
             if state.deleted or state.moved_to or not fnmatchcase(model, name):
                 continue
