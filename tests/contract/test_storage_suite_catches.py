@@ -172,10 +172,28 @@ class FollowsLinks(MemoryStorageBackend):
 class MovesOver(MemoryStorageBackend):
     """Moves onto what is there."""
 
-    def move(self, src: str, dest: str) -> None:
-        self.stat(src)
-        self.delete(dest)
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        super().move(src, dest, replace=True)
+
+
+class LeavesAMomentWithout(MemoryStorageBackend):
+    """Takes away what it replaces before the new is there."""
+
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        if replace and src != dest:
+            self.stat(src)
+            self.delete(dest)
+            time.sleep(0.0005)
         super().move(src, dest)
+
+
+class MovesInto(MemoryStorageBackend):
+    """Lays a folder over the one it should replace."""
+
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        before = {name: each for name, each in self._entries.items() if name.startswith(f"{dest}/")}
+        super().move(src, dest, replace=replace)
+        self._entries = {**before, **self._entries}
 
 
 class HandsOutItsOwn(MemoryStorageBackend):

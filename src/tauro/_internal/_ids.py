@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from tauro._internal._clock import now_ns
 
@@ -35,6 +36,14 @@ def new_id() -> str:
         _last = (millis, random)
     number = ((millis & ((1 << 48) - 1)) << 80) | (random & ((1 << 80) - 1))
     return "".join(_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10))
+
+
+def created_at(identifier: str) -> datetime:
+    """Return when an identifier was made, UTC."""
+    millis = 0
+    for letter in identifier[:10]:
+        millis = millis * 32 + max(_ALPHABET.find(letter), 0)
+    return datetime.fromtimestamp((millis & ((1 << 48) - 1)) / 1000, UTC)
 
 
 def _forget_parent() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from tauro._internal._clock import now
+from tauro._internal._ids import created_at
 from tauro.errors import CorruptDataError, StorageError
 from tauro.registry import _decide
 from tauro.registry._artifacts import ARTIFACTS, STAGING, artifact_key
@@ -18,7 +19,6 @@ from tauro.registry._ledger import METADATA, ModelLedger
 _CHANGE: Final = re.compile(r"[1-9]\d*\.json")
 _FOLDER: Final = re.compile(r"v[1-9]\d*")
 _DOCUMENT: Final = re.compile(r"v[1-9]\d*\.json|transitions/[1-9]\d*\.json|renamed\.json")
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def roll_forward(core: RegistryCore) -> int:
 def remove_staging(core: RegistryCore, older_than: timedelta) -> int:
     """Remove staging folders of registrations that never came to be; return how many."""
     limit = now() - older_than
-    old = {name for name in core.artifacts.staged() if _created(name) < limit}
+    old = {name for name in core.artifacts.staged() if created_at(name) < limit}
     if not old:
         return 0
     used = {
@@ -170,11 +170,3 @@ def purge_deleted(core: RegistryCore, older_than: timedelta, why: str) -> list[t
             if ledger.state.of(number).purged:
                 core.artifacts.discard(artifact_key(ledger.metadata(number)))
     return purged
-
-
-def _created(name: str) -> datetime:
-    """Return when a staging folder was named; its name is an id that begins with the time."""
-    millis = 0
-    for letter in name[:10]:
-        millis = millis * 32 + max(_ALPHABET.find(letter), 0)
-    return datetime.fromtimestamp((millis & ((1 << 48) - 1)) / 1000, UTC)

@@ -26,6 +26,7 @@ from tauro.storage._protocol import (
     SupportsLocks,
     SupportsSpool,
     WriteMode,
+    in_the_way,
 )
 from tauro.storage._retrying import RetryingStorage
 from tauro.storage._wrappers import PrefixedStorage, ReadOnlyStorage, StorageWrapper
@@ -55,6 +56,7 @@ __all__ = [
     "folder_digest",
     "folder_files",
     "get_active_storage",
+    "in_the_way",
     "open_storage",
     "read_format",
     "set_storage_provider",

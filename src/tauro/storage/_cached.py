@@ -121,10 +121,13 @@ class CachedStorage(StorageWrapper):
         with self._changing(dest, *self.storage.list_paths(dest)):
             return self.storage.write_artifact(src, dest, progress=progress)
 
-    def move(self, src: str, dest: str) -> None:
-        """Rename a file or folder to a key where nothing is."""
-        with self._changing(src, dest, *self.storage.list_paths(src)):
-            self.storage.move(src, dest)
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        """Rename a file or folder to a key."""
+        moved = self.storage.list_paths(src)
+        gone = self.storage.list_paths(dest) if replace else []
+        new = [dest + path[len(src) :] for path in moved]
+        with self._changing(src, dest, *moved, *gone, *new):
+            self.storage.move(src, dest, replace=replace)
 
     def delete(self, path: str) -> bool:
         """Remove the file or folder at a key."""

@@ -37,6 +37,7 @@ from tauro.storage._protocol import (
     Progress,
     StorageBackend,
     StorageMetadata,
+    check_apart,
     in_the_way,
 )
 from tauro.storage._stripes import stripe_file, take
@@ -215,15 +216,15 @@ class LocalStorageBackend(StorageBackend):
         return folder_digest(hashes)
 
     def _put_in_place(self, staged: str, target: str) -> None:
-        if not _fs.is_dir(target):
-            if _fs.is_dir(staged) and _fs.stat(target) is not None:
-                _fs.unlink(target)
+        """Let a staged file or folder take a name; what was there may be at its own afterwards."""
+        replaces = _fs.stat(target) is not None
+        if not replaces or not (_fs.is_dir(staged) or _fs.is_dir(target)):
             _fs.rename(staged, target)
         elif not _fs.exchange(staged, target):
             aside = _fs.temporary_name(os.path.dirname(target))
             _fs.rename(target, aside)
             _fs.rename(staged, target)
-            _fs.remove_tree(aside)
+            self._clear(aside)
 
     def _clear(self, staged: str) -> None:
         if _fs.is_dir(staged):
@@ -255,22 +256,34 @@ class LocalStorageBackend(StorageBackend):
             _fs.discard(staged)
             raise
 
-    def move(self, src: str, dest: str) -> None:
-        """Rename a file or folder to a key where nothing is."""
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        """Rename a file or folder to a key."""
         source, target = self._file(src), self._file(dest)
-        self.stat(src)
+        check_apart(src, dest)
+        self.size(src)
         with self._errors("move", dest):
-            if self.exists(dest):
+            if not replace and self.exists(dest):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), dest)
             _fs.make_dirs(os.path.dirname(target), durable=self._durable)
         with self._errors("move", src):
-            if _fs.is_dir(source):
+            if replace:
+                self._replace(source, target)
+            elif _fs.is_dir(source):
                 self._over_empty(target, lambda: _fs.rename(source, target))
             else:
                 self._over_empty(target, lambda: _fs.link(source, target))
                 _fs.unlink(source)
             if self._durable:
                 _fs.sync_dir(os.path.dirname(target))
+
+    def _replace(self, source: str, target: str) -> None:
+        if source == target:
+            return
+        self._put_in_place(source, target)
+        try:
+            self._clear(source)
+        except OSError:
+            return  # It is done; who tried it again would put what was replaced back in place.
 
     # Keys
 

@@ -25,7 +25,13 @@ from tauro.errors import (
     StorageNotFoundError,
 )
 from tauro.storage._folders import folder_digest, source_files
-from tauro.storage._protocol import Progress, StorageBackend, StorageMetadata, in_the_way
+from tauro.storage._protocol import (
+    Progress,
+    StorageBackend,
+    StorageMetadata,
+    check_apart,
+    in_the_way,
+)
 from tauro.types import StrPath
 
 
@@ -160,16 +166,19 @@ class MemoryStorageBackend(StorageBackend):
             if progress is not None:
                 progress(len(data))
 
-    def move(self, src: str, dest: str) -> None:
-        """Rename a file or folder to a key where nothing is."""
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        """Rename a file or folder to a key."""
         source, target = check_key(src), check_key(dest)
+        check_apart(source, target)
         with self._guard:
             found = self._below(source)
             if not found:
                 raise self._absent("move", source)
-            if self.exists(target):
+            if self.exists(target) and not replace:
                 raise self._present("move", target)
             self._refuse_file_above("move", target)
+            if target != source:
+                self.delete(target)
             for name in found:
                 self._entries[target + name[len(source) :]] = self._entries.pop(name)
 

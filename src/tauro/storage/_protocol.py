@@ -210,11 +210,18 @@ class StorageBackend(ABC):
         """
 
     @abstractmethod
-    def move(self, src: str, dest: str) -> None:
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
         """Rename a file or folder to a key where nothing is, in one step.
 
+        Args:
+            src: The file or folder.
+            dest: The key that it takes.
+            replace: Take the place of the file or folder that is at ``dest``; until then, readers
+                find that one, whole.
+
         Raises:
-            StorageExistsError: Something is at ``dest``.
+            StorageExistsError: Something is at ``dest``, and ``replace`` is not set.
+            PathNotAllowedError: One of the two is inside the other.
         """
 
     # Keys
@@ -324,3 +331,16 @@ def in_the_way(verb: str, path: str, file: str = "") -> PathNotAllowedError:
         context={"path": path, "in_the_way": file or path},
         suggestions=["Choose another name, or delete what is in the way first."],
     )
+
+
+def check_apart(src: str, dest: str) -> None:
+    """Refuse to move a folder into itself, or a part of one over the whole.
+
+    Raises:
+        PathNotAllowedError: One of the keys is inside the other.
+    """
+    if f"{src}/".startswith(f"{dest}/") != f"{dest}/".startswith(f"{src}/"):
+        raise PathNotAllowedError(
+            f"Cannot move {src!r} to {dest!r}: one of them is inside the other.",
+            context={"src": src, "dest": dest},
+        )

@@ -112,14 +112,14 @@ class RetryingStorage(StorageWrapper):
         """Copy the file or folder at a key to a local path."""
         self._call(lambda: self.storage.read_artifact(src, dest_local, progress=progress))
 
-    def move(self, src: str, dest: str) -> None:
-        """Rename a file or folder to a key where nothing is."""
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        """Rename a file or folder to a key."""
 
         def done(error: Exception) -> None:
             if self.storage.exists(src) or not self.storage.exists(dest):
                 raise error
 
-        self._call_once(lambda: self.storage.move(src, dest), done)
+        self._call_once(lambda: self.storage.move(src, dest, replace=replace), done)
 
     def stat(self, path: str) -> StorageMetadata:
         """Return what is stored at a key."""

@@ -88,9 +88,9 @@ class StorageWrapper(StorageBackend):
         """Copy the file or folder at a key to a local path."""
         self.storage.read_artifact(src, dest_local, progress=progress)
 
-    def move(self, src: str, dest: str) -> None:
-        """Rename a file or folder to a key where nothing is."""
-        self.storage.move(src, dest)
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        """Rename a file or folder to a key."""
+        self.storage.move(src, dest, replace=replace)
 
     def stat(self, path: str) -> StorageMetadata:
         """Return what is stored at a key."""
@@ -182,9 +182,9 @@ class PrefixedStorage(StorageWrapper):
         """Copy the file or folder at a key to a local path."""
         self.storage.read_artifact(self._key(src), dest_local, progress=progress)
 
-    def move(self, src: str, dest: str) -> None:
-        """Rename a file or folder to a key where nothing is."""
-        self.storage.move(self._key(src), self._key(dest))
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
+        """Rename a file or folder to a key."""
+        self.storage.move(self._key(src), self._key(dest), replace=replace)
 
     def stat(self, path: str) -> StorageMetadata:
         """Return what is stored at a key."""
@@ -246,7 +246,7 @@ class ReadOnlyStorage(StorageWrapper):
         """Refuse."""
         raise self._refuse(dest)
 
-    def move(self, src: str, dest: str) -> None:
+    def move(self, src: str, dest: str, *, replace: bool = False) -> None:
         """Refuse."""
         raise self._refuse(dest)
 

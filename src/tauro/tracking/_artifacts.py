@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
 
 from tauro._internal import _fs
-from tauro._internal._paths import check_source
 from tauro.errors import (
     ArtifactNotFoundError,
     StorageError,
     StorageNotFoundError,
     TrackingValidationError,
 )
-from tauro.storage import (
-    StorageBackend,
-    SupportsLocalPath,
-    check_outside,
-    folder_digest,
-    folder_files,
-)
+from tauro.storage import StorageBackend, SupportsLocalPath, folder_digest
 from tauro.tracking._documents import ROOT
 from tauro.tracking._models import ArtifactRecord, RunRecord
 from tauro.types import StrPath
@@ -64,70 +56,6 @@ def artifact_uri(run_uri: str, path: str) -> str:
     return f"{run_uri}/{quote(path)}"
 
 
-def add_artifact(record: RunRecord, artifact: ArtifactRecord) -> None:
-    """Put an artifact into a run's document, in place of the one of its path."""
-    others = [each for each in record.artifacts if each.path != artifact.path]
-    record.artifacts = [*others, artifact]
-
-
-def put_file(
-    storage: StorageBackend, run_id: str, source: StrPath, destination: str
-) -> ArtifactRecord:
-    """Copy a file or folder to a run.
-
-    A folder is laid over what is there: files of the same name are replaced, others stay.
-
-    Args:
-        storage: The store.
-        run_id: The run.
-        source: What to copy. A link is kept under its own name.
-        destination: The folder inside the run, "" or "." for its top.
-    """
-    path = check_source(source)
-    key = f"{artifact_key(run_id, destination)}/{path.absolute().name}"
-    name = key[len(artifact_folder(run_id)) + 1 :]
-    if path.is_dir():
-        return _put_files(storage, path, key, name)
-    written = storage.write_artifact(path, key)
-    return ArtifactRecord(path=name, size=written.size, sha256=written.sha256 or "")
-
-
-def _put_files(storage: StorageBackend, folder: Path, key: str, name: str) -> ArtifactRecord:
-    """Copy the files of a folder and return the record of all that the run then has under it."""
-    if isinstance(storage, SupportsLocalPath):
-        check_outside(folder, str(storage.local_path(key)))
-    files = list(folder_files(folder))
-    if not files:
-        raise TrackingValidationError(
-            f"The folder {str(folder)!r} has no file in it, so there is nothing to keep.",
-            context={"path": str(folder)},
-        )
-    size, hashes = 0, {}
-    for each, file in files:
-        inner = each.replace(os.sep, "/")
-        written = storage.write_artifact(file, f"{key}/{inner}")
-        size, hashes[inner] = size + written.size, written.sha256 or ""
-    for other in storage.list_paths(key):
-        inner = other[len(key) + 1 :]
-        if inner not in hashes:
-            size, hashes[inner] = size + storage.size(other), hash_stored(storage, other)
-    return ArtifactRecord(path=name, size=size, sha256=folder_digest(hashes), is_dir=True)
-
-
-def put_folder(storage: StorageBackend, run_id: str, source: Path, path: str) -> ArtifactRecord:
-    """Copy a folder to a run under a name of its own."""
-    name = logical_path(path)
-    written = storage.write_artifact(source, f"{artifact_folder(run_id)}/{name}")
-    return ArtifactRecord(path=name, size=written.size, sha256=written.sha256 or "", is_dir=True)
-
-
-def put_bytes(storage: StorageBackend, run_id: str, data: bytes, path: str) -> ArtifactRecord:
-    """Keep bytes as an artifact."""
-    name = logical_path(path)
-    storage.write_bytes(f"{artifact_folder(run_id)}/{name}", data)
-    return ArtifactRecord(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
 def list_files(
     storage: StorageBackend, record: RunRecord, path: StrPath = ""
 ) -> list[ArtifactRecord]:
@@ -143,6 +71,7 @@ def list_files(
     if not keys and below != top:
         raise _absent(record.run_id, str(path))
     hashes = {each.path: each.sha256 for each in standing(record.artifacts) if not each.is_dir}
+    hashes |= {each.path: "" for each in record.replacing}  # Either of the two may be there.
     names = [key[len(top) + 1 :] for key in keys]
     return [
         ArtifactRecord(path=name, size=storage.size(key), sha256=hashes.get(name, ""))
@@ -182,6 +111,16 @@ def hash_stored(storage: StorageBackend, key: str) -> str:
         raise StorageError(
             f"{key!r} cannot be read: {error.strerror or error}.", context={"path": key}
         ) from error
+
+
+def digest_stored(storage: StorageBackend, key: str, artifact: ArtifactRecord) -> str:
+    """Return the hash of what is at a key as a record of that kind has it, "" for another kind."""
+    paths = storage.list_paths(key)
+    if not paths or (paths == [key]) is artifact.is_dir:
+        return ""
+    if not artifact.is_dir:
+        return hash_stored(storage, key)
+    return folder_digest({path[len(key) + 1 :]: hash_stored(storage, path) for path in paths})
 
 
 def get_file(storage: StorageBackend, run_id: str, path: StrPath, destination: StrPath) -> None:

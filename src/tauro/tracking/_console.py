@@ -1,16 +1,29 @@
-"""What a process prints, kept with a run on request."""
+"""What a process prints, kept with a run on request, as it is printed."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import shutil
 import sys
 import tempfile
 import threading
-from pathlib import Path
 from typing import Any, Final, TextIO
 
+from tauro._internal import _fs
+from tauro.storage import StorageBackend, SupportsLocalPath
+from tauro.tracking._artifacts import artifact_folder, hash_stored
+from tauro.tracking._models import ArtifactRecord
+from tauro.types import Durability
+
+_log = logging.getLogger(__name__)
+
 NAME: Final = "console.txt"
+BEFORE: Final = "console.1.txt"
+LIMIT: Final = 8 << 20
+"""The most bytes of a file; then it becomes the one before, in place of what that was."""
+
 _STREAMS: Final = ("stdout", "stderr")
 
 
@@ -35,19 +48,46 @@ class _Tee:
 
 
 class ConsoleCapture:
-    """Copy what this process writes to ``sys.stdout`` and ``sys.stderr`` into a file.
+    """Copy what this process writes to ``sys.stdout`` and ``sys.stderr`` into files of a run.
 
-    The streams go on as they were. What libraries write past them, to the file descriptors, and
-    what forked children print is not copied. Any thread may print.
+    Each text is in the file when ``print`` returns, so that the death of the process loses none;
+    where the place has no files, they are spooled and put there at the end. The streams go on as
+    they were. What libraries write past them, to the file descriptors, and what forked children
+    print is not copied. Any thread may print.
+
+    Args:
+        storage: The store.
+        run_id: The run.
+        durability: With ``disk``, the files are synchronised at the end.
+        limit: The most bytes of a file, of which there are two.
+
+    Raises:
+        OSError: The file cannot be made.
     """
 
-    def __init__(self) -> None:
-        # No buffer that a forked child would write once more, no finalizer that it would run.
-        self._folder = tempfile.mkdtemp(prefix="tauro-console-")
-        self.path = Path(self._folder) / NAME
-        self._spool = open(self.path, "wb", buffering=0)  # noqa: SIM115
-        self._guard = threading.Lock()
+    def __init__(
+        self,
+        storage: StorageBackend,
+        run_id: str,
+        *,
+        durability: Durability = "process",
+        limit: int = LIMIT,
+    ) -> None:
+        self._storage = storage
+        self._key = artifact_folder(run_id)
+        self._spool = ""
+        if isinstance(storage, SupportsLocalPath):
+            self._folder = str(storage.local_path(self._key))
+        else:
+            # No finalizer, which a forked child would run.
+            self._folder = self._spool = tempfile.mkdtemp(prefix="tauro-console-")
+        self._durable = durability == "disk"
+        self._limit = limit
+        # Reentrant, since a signal's handler may print in the middle of a print.
+        self._guard = threading.RLock()
         self._process = os.getpid()
+        self._fd: int | None = None
+        self._open()
         self._replaced: dict[str, tuple[TextIO, _Tee]] = {}
         for name in _STREAMS:
             stream = getattr(sys, name)
@@ -56,25 +96,70 @@ class ConsoleCapture:
                 self._replaced[name] = (stream, tee)
                 setattr(sys, name, tee)
 
-    def take(self, text: str) -> None:
-        """Keep a text that was printed."""
-        if os.getpid() == self._process:
-            with self._guard:
-                if not self._spool.closed:
-                    self._spool.write(text.encode("utf-8", "backslashreplace"))
+    def _open(self) -> None:
+        self._path = os.path.join(self._folder, NAME)
+        self._fd = _fs.open_fd(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._size = 0
 
-    def stop(self) -> Path:
-        """Give the streams back; return the file, which is there until :meth:`discard`.
+    def take(self, text: str) -> None:
+        """Keep a text that was printed; where that cannot be, say so once and keep no more."""
+        if os.getpid() != self._process or self._fd is None:
+            return
+        try:
+            with self._guard:
+                self._write(text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._close()
+            _log.warning("No more is kept of what is printed: %s", error)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view and self._fd is not None:
+            if self._size >= self._limit:
+                self._close()
+                _fs.rename(self._path, os.path.join(self._folder, BEFORE))
+                self._open()
+            part = view[: self._limit - self._size]
+            _fs.write_all(self._fd, part, self._path)
+            self._size += len(part)
+            view = view[len(part) :]
+
+    def _close(self) -> None:
+        with self._guard:
+            fd, self._fd = self._fd, None
+            if fd is not None:
+                try:
+                    if self._durable:
+                        _fs.sync_fd(fd, self._path)
+                finally:
+                    _fs.close_fd(fd, self._path)
+
+    def stop(self) -> list[ArtifactRecord]:
+        """Give the streams back; return the artifacts that hold what was printed.
 
         A stream that somebody else has wrapped meanwhile stays, and copies nothing more.
+
+        Raises:
+            StorageError: They are not in the store.
         """
         for name, (stream, tee) in self._replaced.items():
             if getattr(sys, name) is tee:
                 setattr(sys, name, stream)
-        with self._guard:
-            self._spool.close()
-        return self.path
+        try:
+            self._close()
+            names = [name for name in (BEFORE, NAME) if self._has(name)]
+            return [self._keep(name) for name in names]
+        finally:
+            if self._spool:
+                shutil.rmtree(self._spool, ignore_errors=True)
 
-    def discard(self) -> None:
-        """Remove the file."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def _has(self, name: str) -> bool:
+        return _fs.stat(os.path.join(self._folder, name)) is not None
+
+    def _keep(self, name: str) -> ArtifactRecord:
+        key = f"{self._key}/{name}"
+        if self._spool:
+            self._storage.write_artifact(os.path.join(self._spool, name), key)
+        size = self._storage.size(key)
+        return ArtifactRecord(path=name, size=size, sha256=hash_stored(self._storage, key))

@@ -37,6 +37,7 @@ from tauro.tracking._console import ConsoleCapture
 from tauro.tracking._documents import ROOT, Documents, StoredDocuments
 from tauro.tracking._experiments import Experiments
 from tauro.tracking._heartbeat import Heartbeat, is_alive
+from tauro.tracking._incoming import settle
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import ExperimentRecord, RunRecord, RunStatus
 from tauro.tracking._run import Run
@@ -100,7 +101,11 @@ class TrackerCore:
         self._seen_error = getattr(sys, "last_value", None)
         read_format(self.storage)  # a foreign folder or a newer format is refused here
         # A document that is changed is read as it is, not as a cache remembers it.
-        self._documents = Documents(self.storage.uncached(), _Recorder(self))
+        self._documents = Documents(
+            self.storage.uncached(),
+            _Recorder(self),
+            functools.partial(settle, self.storage.uncached()),
+        )
         self._experiments = Experiments(self._documents, self.observers)
         self._metric_watch = self.observers.watch(Operation.METRIC_LOG)
         self._heartbeat = Heartbeat(self.storage, self._chores)

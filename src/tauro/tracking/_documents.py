@@ -7,9 +7,10 @@ between the two, so that no run exists that search cannot find.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import msgspec
@@ -103,14 +104,18 @@ class Documents:
     Args:
         storage: The store; it must offer locks.
         recorder: Told of every change first.
+        settle: Decides what a run's document left undecided (``replacing``).
     """
 
-    def __init__(self, storage: StorageBackend, recorder: Recorder) -> None:
+    def __init__(
+        self, storage: StorageBackend, recorder: Recorder, settle: Callable[[RunRecord], None]
+    ) -> None:
         if not isinstance(storage, SupportsLocks):
             raise TypeError(f"{storage!r} offers no locks; tracking needs them.")
         self.storage = storage
         self._lock = storage.lock
         self._recorder = recorder
+        self._settle = settle
 
     # Runs
 
@@ -143,14 +148,30 @@ class Documents:
         self, experiment_id: str, run_id: str, change: Callable[[RunRecord], None]
     ) -> RunRecord:
         """Change a run's document under its lock and return it as it is now."""
+        with self.changing_run(experiment_id, run_id) as (record, put):
+            change(record)
+            put()
+        return record
+
+    @contextmanager
+    def changing_run(
+        self, experiment_id: str, run_id: str
+    ) -> Iterator[tuple[RunRecord, Callable[[], None]]]:
+        """Hold a run's document under its lock; yield it, and what puts it in place as it then is.
+
+        What a process that died left undecided in it is settled first.
+        """
         with self._lock(f"run/{run_id}"):
             record = self.read_run(experiment_id, run_id)
-            change(record)
-            record.rev += 1
-            data = _checked(record)
-            with self._recorder.record(record, data):
-                self.storage.write_bytes(run_key(experiment_id, run_id), _readable(data))
-        return record
+            if record.replacing:
+                self._settle(record)
+            yield record, functools.partial(self._put_run, record)
+
+    def _put_run(self, record: RunRecord) -> None:
+        record.rev += 1
+        data = _checked(record)
+        with self._recorder.record(record, data):
+            self.storage.write_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
 
     # Experiments
 

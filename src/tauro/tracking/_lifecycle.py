@@ -10,7 +10,6 @@ from typing import Any
 
 from tauro._internal import _clock
 from tauro._internal._active import run_closed, run_opened, run_scope
-from tauro._internal._close import did_you_mean
 from tauro._internal._ids import new_id
 from tauro.errors import (
     ExperimentNotFoundError,
@@ -19,13 +18,15 @@ from tauro.errors import (
     TrackingValidationError,
 )
 from tauro.events import Operation
-from tauro.tracking._artifacts import add_artifact, artifact_folder, put_file
-from tauro.tracking._console import ConsoleCapture
+from tauro.tracking._artifacts import artifact_folder
+from tauro.tracking._console import NAME, ConsoleCapture
 from tauro.tracking._core import ExperimentLike, RunLike, TrackerCore
 from tauro.tracking._environment import capture_environment, user_name
 from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._incoming import add_artifact
 from tauro.tracking._models import ArtifactRecord, ErrorRecord, RunRecord, RunStatus, metric_to_json
 from tauro.tracking._run import Run, describe_error, status_after
+from tauro.tracking._status import final_status, has_ended, is_deleted
 from tauro.tracking._system import SystemSampler
 from tauro.tracking._values import clean_parameters, clean_run_name, clean_tags
 
@@ -63,8 +64,9 @@ class LifecycleVerbs(TrackerCore):
             nested: Make it part of the active run.
             system_metrics: Seconds between samples of CPU and memory, logged as ``system/…``; by
                 default none are taken.
-            capture_console: Keep what this process prints while the run is open, as the artifact
-                ``console.txt``; it is written when the run ends or the tracker closes.
+            capture_console: Keep what this process prints while the run is open, as it is printed,
+                in the artifact ``console.txt``: the last 8 MiB, and as much before that in
+                ``console.1.txt``.
 
         Raises:
             TrackingValidationError: A name or value is not acceptable; nothing was written.
@@ -87,11 +89,10 @@ class LifecycleVerbs(TrackerCore):
             "experiment_id": self._experiment_for(experiment_id, experiment_name),
             "parent_run_id": self._parent_for(parent_run_id, nested=nested),
         }
-        run = self.observers.perform(Operation.RUN_START, data, self._start, _announce)
+        start = functools.partial(self._start, capture_console=capture_console)
+        run = self.observers.perform(Operation.RUN_START, data, start, _announce)
         if system_metrics is not None:
             self._samplers[run.run_id] = SystemSampler(self._sampled_into(run), system_metrics)
-        if capture_console:
-            self._consoles[run.run_id] = ConsoleCapture()
         return run
 
     def _sampled_into(self, run: Run) -> Callable[[Mapping[str, float], int], None]:
@@ -106,7 +107,7 @@ class LifecycleVerbs(TrackerCore):
     run_context = start_run
     """The same as :meth:`start_run`."""
 
-    def _start(self, data: dict[str, Any]) -> Run:
+    def _start(self, data: dict[str, Any], *, capture_console: bool) -> Run:
         self._opened_for_writing()
         run_id = new_id()
         record = RunRecord(
@@ -122,8 +123,21 @@ class LifecycleVerbs(TrackerCore):
             source=capture_environment() if self._capture else {},
             owner=self._heartbeat.owner(),
         )
+        if capture_console:
+            record.artifacts = [ArtifactRecord(path=NAME, size=0)]  # Its hash is known at the end.
         self._documents.create_run(record)
+        if capture_console:
+            self._capture_console(run_id)
         return self._opened(record)
+
+    def _capture_console(self, run_id: str) -> None:
+        """Keep what is printed from now on; where that cannot be, the run goes on without."""
+        try:
+            capture = ConsoleCapture(self.storage, run_id, durability=self._durability)
+        except (MLOpsError, OSError) as error:
+            _log.warning("What run %s prints is not kept: %s", run_id, error)
+        else:
+            self._consoles[run_id] = capture
 
     def _opened(self, record: RunRecord) -> Run:
         run = self._handle(record)
@@ -206,9 +220,9 @@ class LifecycleVerbs(TrackerCore):
         """Return a handle on a run that another process or tracker has open."""
         record = self._read_record(run_id)
         if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
-            raise _has_ended(record)
+            raise has_ended(record)
         if record.lifecycle == "deleted":
-            raise _is_deleted(record)
+            raise is_deleted(record)
         self._opened_for_writing()
         return self._handle(record)
 
@@ -243,9 +257,11 @@ class LifecycleVerbs(TrackerCore):
 
     def _keep_printed(self, run: Run) -> None:
         printed = self._printed_in(run.run_id)
-        if printed is None:
-            return
-        keep = functools.partial(add_artifact, artifact=printed)
+
+        def keep(record: RunRecord) -> None:
+            for each in printed:
+                add_artifact(record, each)
+
         try:
             run._record = self._documents.update_run(run.experiment_id, run.run_id, keep)
         except (MLOpsError, OSError) as error:  # such as a store that was removed
@@ -286,7 +302,7 @@ class LifecycleVerbs(TrackerCore):
         Raises:
             RunNotActiveError: It has ended already, or none is active.
         """
-        final = _final_status(status)
+        final = final_status(status)
         if run_id is None and self.active_run() is None:
             raise RunNotActiveError("There is no active run to end.")
         run = self._to_write(run_id)
@@ -299,7 +315,7 @@ class LifecycleVerbs(TrackerCore):
         ended = self.observers.perform(
             Operation.RUN_END,
             data,
-            lambda data: self._end(run, _final_status(data["status"]), error),
+            lambda data: self._end(run, final_status(data["status"]), error),
             lambda run: {**data, "status": run.status.value, "metrics": run.metrics},
         )
         self._log.compact_when_due(ended.experiment_id)
@@ -315,9 +331,9 @@ class LifecycleVerbs(TrackerCore):
 
         def finish(record: RunRecord) -> None:
             if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
-                raise _has_ended(record)
-            if printed is not None:
-                add_artifact(record, printed)
+                raise has_ended(record)
+            for each in printed:
+                add_artifact(record, each)
             record.status = status
             record.end_time = _clock.now()
             record.error = error
@@ -332,18 +348,16 @@ class LifecycleVerbs(TrackerCore):
         self._forget(run)
         return run
 
-    def _printed_in(self, run_id: str) -> ArtifactRecord | None:
-        """Stop capturing what a run prints; return the artifact, if there is one."""
+    def _printed_in(self, run_id: str) -> list[ArtifactRecord]:
+        """Stop capturing what a run prints; return the artifacts that hold it."""
         console = self._consoles.pop(run_id, None)
         if console is None:
-            return None
+            return []
         try:
-            return put_file(self.storage, run_id, console.stop(), "")
+            return console.stop()
         except (MLOpsError, OSError) as error:
             _log.warning("What run %s printed was not kept: %s", run_id, error)
-            return None
-        finally:
-            console.discard()
+            return []
 
     def _forget(self, run: Run) -> None:
         self._open_runs.pop(run.run_id, None)
@@ -364,7 +378,7 @@ class LifecycleVerbs(TrackerCore):
 
         def reopen(record: RunRecord) -> None:
             if record.lifecycle == "deleted":
-                raise _is_deleted(record)
+                raise is_deleted(record)
             if record.status is RunStatus.RUNNING and not self.is_abandoned(record):
                 raise RunNotActiveError(
                     f"The run {record.run_id} ({record.name!r}) is open in another process.",
@@ -461,47 +475,3 @@ def _announce(run: Run) -> dict[str, Any]:
         "tags": run.tags,
         "parent_run_id": run.parent_run_id,
     }
-
-
-def _has_ended(record: RunRecord) -> RunNotActiveError:
-    return RunNotActiveError(
-        f"The run {record.run_id} ({record.name!r}) has ended: {record.status}.",
-        context={"run_id": record.run_id, "status": record.status.value},
-        suggestions=[f"tracker.resume_run({record.run_id!r}) opens it again."],
-    )
-
-
-def _is_deleted(record: RunRecord) -> RunNotActiveError:
-    return RunNotActiveError(
-        f"The run {record.run_id} ({record.name!r}) is deleted.",
-        context={"run_id": record.run_id},
-        suggestions=[f"tracker.restore_run({record.run_id!r}) brings it back."],
-    )
-
-
-def parse_status(status: RunStatus | str) -> RunStatus:
-    """Return a status from its name in any case; ``FINISHED`` is ``COMPLETED``.
-
-    Raises:
-        TrackingValidationError: It is none.
-    """
-    text = status.value if isinstance(status, RunStatus) else str(status).upper()
-    text = "COMPLETED" if text == "FINISHED" else text
-    try:
-        found = RunStatus(text)
-    except ValueError as error:
-        raise TrackingValidationError(
-            f"{status!r} is not the status of a run.",
-            suggestions=did_you_mean(text, list(RunStatus))
-            or [f"Expected one of {', '.join(RunStatus)}."],
-        ) from error
-    return found
-
-
-def _final_status(status: RunStatus | str) -> RunStatus:
-    found = parse_status(status)
-    if found in (RunStatus.RUNNING, RunStatus.SCHEDULED):
-        raise TrackingValidationError(
-            f"A run cannot end as {found}; expected COMPLETED, FAILED or CANCELLED."
-        )
-    return found

@@ -16,6 +16,14 @@ from tauro.events import Operation
 from tauro.flavors import save_model
 from tauro.tracking import _artifacts, _content
 from tauro.tracking._core import Appender, RunLike
+from tauro.tracking._incoming import (
+    Incoming,
+    IncomingBytes,
+    IncomingFile,
+    add_artifact,
+    incoming,
+    put_in_place,
+)
 from tauro.tracking._inputs import describe_input
 from tauro.tracking._lifecycle import LifecycleVerbs
 from tauro.tracking._models import ArtifactRecord, DatasetInput, LoggedModel, RunRecord
@@ -265,15 +273,14 @@ class LogVerbs(LifecycleVerbs):
         data: dict[str, Any],
         change: Callable[[RunRecord, dict[str, Any]], None],
     ) -> None:
-        told = {"run_id": run.run_id, "experiment_id": run.experiment_id, **data}
+        told = {**_named(run), **data}
 
         def update(data: dict[str, Any]) -> None:
             self._opened_for_writing()
             record = self._documents.update_run(
                 run.experiment_id, run.run_id, lambda record: change(record, data)
             )
-            for handle in (run, self._open_runs.get(run.run_id, run)):
-                handle._record = record
+            self._remember(run, record)
 
         self.observers.perform(operation, told, update, lambda _: told)
 
@@ -294,10 +301,8 @@ class LogVerbs(LifecycleVerbs):
             FileNotFoundError: ``artifact_path`` does not exist.
             PathNotAllowedError: A path has ``..`` segments, or a link leads out of the folder.
         """
-        return self._keep(
-            self._to_write(run_id),
-            lambda run: _artifacts.put_file(self.storage, run, artifact_path, destination),
-        )
+        run = self._to_write(run_id)
+        return self._keep(run, incoming(self.storage, run.run_id, artifact_path, destination))
 
     def log_artifacts(
         self, artifacts: Mapping[str, StrPath] | StrPath, *, run_id: RunLike | None = None
@@ -337,18 +342,33 @@ class LogVerbs(LifecycleVerbs):
 
     def _keep_bytes(self, run_id: RunLike | None, path: str, make: Callable[[], bytes]) -> str:
         data = make()
-        return self._keep(
-            self._to_write(run_id),
-            lambda run: _artifacts.put_bytes(self.storage, run, data, path),
+        run = self._to_write(run_id)
+        return self._keep(run, IncomingBytes(self.storage, run.run_id, data, path))
+
+    def _keep(self, run: Run, artifact: Incoming) -> str:
+        told = {**_named(run), "artifact": artifact.record}
+        kept = self.observers.perform(
+            Operation.ARTIFACT_LOG,
+            told,
+            lambda _: self._put_in_place(run, artifact, add_artifact),
+            lambda kept: {**told, "artifact": kept},
         )
+        return _artifacts.artifact_uri(run.artifact_uri, kept.path)
 
-    def _keep(self, run: Run, put: Callable[[str], ArtifactRecord]) -> str:
-        def add(record: RunRecord, data: dict[str, Any]) -> None:
-            _artifacts.add_artifact(record, data["artifact"])
+    def _put_in_place(
+        self, run: Run, artifact: Incoming, change: Callable[[RunRecord, ArtifactRecord], None]
+    ) -> ArtifactRecord:
+        self._opened_for_writing()
+        with artifact.staged():
+            record, kept = put_in_place(
+                self._documents, run.experiment_id, run.run_id, artifact, change
+            )
+        self._remember(run, record)
+        return kept
 
-        artifact = put(run.run_id)
-        self._write(run, Operation.ARTIFACT_LOG, {"artifact": artifact}, add)
-        return _artifacts.artifact_uri(run.artifact_uri, artifact.path)
+    def _remember(self, run: Run, record: RunRecord) -> None:
+        for handle in (run, self._open_runs.get(run.run_id, run)):
+            handle._record = record
 
     # Models, inputs
 
@@ -381,20 +401,26 @@ class LogVerbs(LifecycleVerbs):
             spec = save_model(
                 model, folder, input_example=input_example, signature=signature, **options
             )
-            kept = _artifacts.put_folder(self.storage, run.run_id, Path(folder), name)
-        logged = LoggedModel(
-            name=name.rsplit("/", 1)[-1],
-            artifact_path=name,
-            flavor=spec.flavor,
-            framework=spec.framework,
-            signature=spec.signature.to_dict() if spec.signature is not None else {},
-        )
+            logged = LoggedModel(
+                name=name.rsplit("/", 1)[-1],
+                artifact_path=name,
+                flavor=spec.flavor,
+                framework=spec.framework,
+                signature=spec.signature.to_dict() if spec.signature is not None else {},
+            )
 
-        def add(record: RunRecord, data: dict[str, Any]) -> None:
-            record.artifacts = [*(each for each in record.artifacts if each.path != name), kept]
-            record.models = [*(m for m in record.models if m.artifact_path != name), logged]
+            def add(record: RunRecord, kept: ArtifactRecord) -> None:
+                add_artifact(record, kept)
+                record.models = [*(m for m in record.models if m.artifact_path != name), logged]
 
-        self._write(run, Operation.MODEL_LOG, {"model": logged.name, "flavor": spec.flavor}, add)
+            artifact = IncomingFile(self.storage, run.run_id, Path(folder), name)
+            told = {**_named(run), "model": logged.name, "flavor": spec.flavor}
+            self.observers.perform(
+                Operation.MODEL_LOG,
+                told,
+                lambda _: self._put_in_place(run, artifact, add),
+                lambda _: told,
+            )
         return logged
 
     def log_input(
@@ -433,6 +459,10 @@ class LogVerbs(LifecycleVerbs):
         told = {"name": name, "context": context, "fingerprint": described.fingerprint}
         self._write(run, Operation.INPUT_LOG, told, add)
         return described
+
+
+def _named(run: Run) -> dict[str, Any]:
+    return {"run_id": run.run_id, "experiment_id": run.experiment_id}
 
 
 def _ns(timestamp: int) -> int:

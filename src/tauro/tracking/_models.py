@@ -122,6 +122,8 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Last value of each metric; NaN and infinities by name, as :func:`metric_to_json` writes."""
     tags: dict[str, str] = {}
     artifacts: list[ArtifactRecord] = []
+    replacing: list[ArtifactRecord] = []
+    """What is being put in the place of an artifact; either may stand there after a crash."""
     inputs: list[DatasetInput] = []
     models: list[LoggedModel] = []
     note: str = ""

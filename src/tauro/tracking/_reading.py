@@ -14,7 +14,6 @@ from tauro.tracking._catalogue import RunPage
 from tauro.tracking._core import ExperimentLike, RunLike, index_errors
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
-from tauro.tracking._lifecycle import parse_status
 from tauro.tracking._logging import LogVerbs
 from tauro.tracking._models import (
     ArtifactRecord,
@@ -26,6 +25,7 @@ from tauro.tracking._models import (
 )
 from tauro.tracking._query import EXPERIMENTS, matches, parse_filter
 from tauro.tracking._run import Run
+from tauro.tracking._status import parse_status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -374,6 +374,7 @@ def describe_record(record: RunRecord) -> dict[str, Any]:
     """Return a run's fields as plain values."""
     fields: dict[str, Any] = msgspec.to_builtins(record)
     described = {name: fields.get(name) for name in RunRecord.__struct_fields__}
+    del described["replacing"]
     described |= {
         "status": record.status.value,
         "lifecycle": record.lifecycle,

@@ -13,10 +13,11 @@ from tauro.tracking._documents import run_key
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._heartbeat import remove_dead_writers
+from tauro.tracking._incoming import remove_staging
 from tauro.tracking._metric_log import Compaction
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus
 from tauro.tracking._reading import ReadVerbs
-from tauro.tracking._verify import Damage, relative, verify_documents
+from tauro.tracking._verify import Damage, relative, undecided_runs, verify_documents
 
 _PUBLISH_TIMEOUT: Final = 30.0
 _ABANDONED: Final = ErrorRecord(
@@ -174,6 +175,7 @@ class ExperimentTracker(ReadVerbs):
         with index_errors(self._root):
             self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
         self.storage.remove_temporaries()
+        remove_staging(self.storage)
         remove_dead_writers(self.storage)
         return [run_id for runs in gone.values() for run_id in runs]
 
@@ -196,7 +198,8 @@ class ExperimentTracker(ReadVerbs):
         """Move the good points of damaged metric files to new parts; end abandoned runs.
 
         A damaged file is put aside; a run whose process is gone is recorded as FAILED, with the
-        last values of its metrics.
+        last values of its metrics. Documents say which artifact stands where a process died
+        replacing one.
         """
         self._opened_for_writing()
         done = [self._log.repair(each) for each in self._log.experiments()]
@@ -204,6 +207,8 @@ class ExperimentTracker(ReadVerbs):
             if self.is_abandoned(record):
                 self.resume_run(record.run_id)
                 self.end_run(record.run_id, RunStatus.FAILED, error=_ABANDONED)
+        for record in undecided_runs(self.storage):
+            self._documents.update_run(record.experiment_id, record.run_id, lambda _: None)
         return done
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from tauro.errors import CorruptDataError, StorageError, StorageNotFoundError
 from tauro.storage import StorageBackend, folder_digest
 from tauro.tracking._artifacts import artifact_folder, hash_stored, standing
 from tauro.tracking._documents import ROOT
+from tauro.tracking._incoming import add_artifact
 from tauro.tracking._models import ArtifactRecord, RunRecord, decode_experiment, decode_run
 
 
@@ -45,6 +47,16 @@ def verify_documents(storage: StorageBackend) -> Iterator[Damage]:
         yield from _check_experiment(storage, key)
     for key in storage.list_paths(f"{ROOT}/runs"):
         yield from _check_run(storage, key)
+
+
+def undecided_runs(storage: StorageBackend) -> Iterator[RunRecord]:
+    """Yield the runs in which a process died replacing an artifact."""
+    for key in storage.list_paths(f"{ROOT}/runs"):
+        if key.endswith(".json"):
+            with contextlib.suppress(msgspec.DecodeError, StorageNotFoundError):
+                record = decode_run(storage.read_bytes(key))
+                if record.replacing:
+                    yield record
 
 
 def _check_experiment(storage: StorageBackend, key: str) -> Iterator[Damage]:
@@ -83,6 +95,18 @@ def _check_view(storage: StorageBackend, key: str) -> Iterator[Damage]:
 
 
 def _check_artifacts(storage: StorageBackend, record: RunRecord) -> Iterator[Damage]:
+    """Yield what is wrong with artifacts: of those that were being replaced, either may stand."""
+    damages = list(_check_these(storage, record))
+    if damages and record.replacing:
+        replaced = msgspec.structs.replace(record)
+        for each in record.replacing:
+            add_artifact(replaced, each)
+        also = list(_check_these(storage, replaced))
+        damages = [damage for damage in damages if damage in also]
+    yield from damages
+
+
+def _check_these(storage: StorageBackend, record: RunRecord) -> Iterator[Damage]:
     kept = standing(record.artifacts)
     for number, artifact in enumerate(kept):
         key = f"{artifact_folder(record.run_id)}/{artifact.path}"

@@ -88,6 +88,7 @@ def _row(record: RunRecord, fields: Sequence[Field] | None) -> RunRow:
         values = run_fields(record)
         return RunRow((str(field), _plain(raw_value(values, field), field)) for field in fields)
     row = RunRow(msgspec.structs.asdict(record))
+    del row["replacing"]
     row["status"] = record.status.value
     row["metrics"] = {key: metric_from_json(value) for key, value in record.metrics.items()}
     row["artifacts"] = [artifact.path for artifact in record.artifacts]

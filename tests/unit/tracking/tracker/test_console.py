@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
+from tauro._internal import _fs
 from tauro.errors import StorageError
-from tauro.storage import LocalStorageBackend
+from tauro.storage import LocalStorageBackend, MemoryStorageBackend
 from tauro.tracking import ExperimentTracker, Run
+from tauro.tracking._console import ConsoleCapture
 
 
 @pytest.fixture
@@ -105,21 +110,132 @@ def test_a_tracker_that_closes_keeps_what_was_printed(tmp_path: Path, spools: Pa
     tracker.close()
 
 
-def test_a_store_that_refuses_does_not_fail_the_run(
-    tmp_path: Path, spools: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A warning says what was not kept."""
+def is_console(path: str) -> bool:
+    return "/console" in path
 
-    def full(*_: object, **__: object) -> None:
-        raise StorageError("the disk is full")
+
+@pytest.mark.parametrize("refused", ["open", "write", "close"])
+def test_a_disk_that_refuses_does_not_fail_the_run(
+    tmp_path: Path, refused: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning says that nothing more is kept; what is printed goes on to the screen."""
+
+    def full(operation: str, path: str) -> None:
+        if operation == refused and is_console(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
     with ExperimentTracker(tmp_path / "store") as tracker:
-        with tracker.start_run(name="r", capture_console=True) as run:
-            print("lost")
-            monkeypatch.setattr(LocalStorageBackend, "write_artifact", full)
+        _fs.set_fault_hook(full)
+        try:
+            with tracker.start_run(name="r", capture_console=True) as run:
+                print("lost")
+                print("lost, too")
+        finally:
+            _fs.set_fault_hook(None)
         assert tracker.get_run(run).status == "COMPLETED"
-    assert "the disk is full" in caplog.text
-    assert list(spools.iterdir()) == []
+        assert list(tracker.verify()) == []
+    said = [each for each in caplog.records if "No space left" in each.getMessage()]
+    assert len(said) == 1
+
+
+def test_a_place_without_files_gets_it_at_the_end(spools: Path) -> None:
+    """Nothing of it is left behind."""
+    with ExperimentTracker(MemoryStorageBackend()) as tracker:
+        with tracker.start_run(name="r", capture_console=True) as run:
+            print("in memory")
+        assert printed_in(tracker, run) == "in memory\n"
+        assert list(tracker.verify()) == []
+    assert [each for each in spools.iterdir() if "console" in each.name] == []
+
+
+def test_the_screen_is_kept_as_it_is_printed(tmp_path: Path) -> None:
+    """A reader finds it while the run is open, the damage that verify looks for is none."""
+    with ExperimentTracker(tmp_path / "store") as tracker:
+        run = tracker.start_run(name="r", capture_console=True)
+        print("so far")
+        other = ExperimentTracker(tmp_path / "store")
+        assert printed_in(other, other.get_run(run.run_id)) == "so far\n"
+        assert list(other.verify()) == []
+        run.end()
+        (record,) = run.artifact_records
+        assert (record.path, record.size) == ("console.txt", len("so far\n"))
+        assert record.sha256 == hashlib.sha256(b"so far\n").hexdigest()
+
+
+def test_what_is_kept_is_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last of it stays, in two files of at most so many bytes; a text may span them."""
+    store = LocalStorageBackend(tmp_path / "store")
+    capture = ConsoleCapture(store, "r", limit=100)
+    printed = "".join(f"line {number}\n" for number in range(100)) + "ü" * 75
+    print(printed, end="")
+    records = capture.stop()
+    assert [each.path for each in records] == ["console.1.txt", "console.txt"]
+    kept = [store.read_bytes(f"experiment_tracking/artifacts/r/{each.path}") for each in records]
+    assert [len(each) for each in kept] == [each.size for each in records]
+    assert len(kept[0]) == 100
+    assert 0 < len(kept[1]) <= 100
+    assert printed.encode().endswith(b"".join(kept))
+    assert capsys.readouterr().out == printed
+
+
+def test_threads_print_whole_texts(tmp_path: Path) -> None:
+    """Of many at once none is torn or lost."""
+    with ExperimentTracker(tmp_path / "store") as tracker:
+        with tracker.start_run(name="r", capture_console=True) as run:
+            start = threading.Barrier(4)
+
+            def work(number: int) -> None:
+                start.wait()
+                for turn in range(50):
+                    sys.stdout.write(f"{number}:{turn}\n")
+
+            threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        lines = printed_in(tracker, run).splitlines()
+    assert sorted(lines) == sorted(f"{number}:{turn}" for number in range(4) for turn in range(50))
+    for number in range(4):
+        own = [line for line in lines if line.startswith(f"{number}:")]
+        assert own == [f"{number}:{turn}" for turn in range(50)]
+
+
+def test_what_was_printed_before_a_kill_is_kept(tmp_path: Path) -> None:
+    """All of it, and the run names the artifact; repairing keeps both."""
+    code = """if True:
+        import sys, tauro
+        run = tauro.start_run("r", capture_console=True)
+        print("epoch 1")
+        print("careful", file=sys.stderr)
+        sys.stdout.write("no end of line yet")
+        sys.__stdout__.write("printed\\n")
+        sys.__stdout__.flush()
+        sys.stdin.read()
+    """
+    store = tmp_path / "store"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "TAURO_MLOPS_PATH": str(store)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any("printed" in line for line in process.stdout)
+        process.kill()
+    with ExperimentTracker(store) as tracker:
+        (found,) = tracker.list_runs()
+        run = tracker.get_run(found["run_id"])
+        wanted = "epoch 1\ncareful\nno end of line yet"
+        assert printed_in(tracker, run) == wanted
+        assert list(tracker.verify()) == []
+        tracker.repair()
+        run = tracker.get_run(run)
+        assert run.status == "FAILED"
+        assert printed_in(tracker, run) == wanted
 
 
 def test_a_document_that_cannot_be_written_does_not_keep_the_tracker_open(
