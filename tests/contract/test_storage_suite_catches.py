@@ -179,12 +179,25 @@ class MovesOver(MemoryStorageBackend):
 class LeavesAMomentWithout(MemoryStorageBackend):
     """Takes away what it replaces before the new is there."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._was_read = threading.Event()
+        self._missed = False
+
     def move(self, src: str, dest: str, *, replace: bool = False) -> None:
         if replace and src != dest:
             self.stat(src)
             self.delete(dest)
-            time.sleep(0.0005)
+            if threading.current_thread() is not threading.main_thread() and not self._missed:
+                self._was_read.clear()
+                self._missed = self._was_read.wait(10)
         super().move(src, dest)
+
+    def read_bytes(self, path: str) -> bytes:
+        try:
+            return super().read_bytes(path)
+        finally:
+            self._was_read.set()
 
 
 class MovesInto(MemoryStorageBackend):
