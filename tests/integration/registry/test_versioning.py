@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -166,10 +167,16 @@ def test_a_database_that_does_not_answer_leaves_the_version_in_the_registry(mode
     assert versioning.get_version("ticket_classifier", "1.0.0")["registry_version"] == 1
 
 
+def program_of_postgres(name: str) -> str | None:
+    """Return the path of a server's program; Debian keeps them out of PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(found[-1]) if found else None)
+
+
 @pytest.fixture
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real server on a socket in a folder of its own."""
-    initdb, server = shutil.which("initdb"), shutil.which("postgres")
+    initdb, server = program_of_postgres("initdb"), program_of_postgres("postgres")
     if initdb is None or server is None:
         if os.environ.get("TAURO_REQUIRE_POSTGRES") == "1":
             pytest.fail("PostgreSQL is not installed, and TAURO_REQUIRE_POSTGRES=1 asks for it")
@@ -203,10 +210,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         drain = threading.Thread(target=process.stderr.read, daemon=True)
         drain.start()
         yield f"postgresql://tauro@/postgres?host={folder}"
+        process.send_signal(signal.SIGINT)  # ends without waiting for connections that are open
+        process.wait(240)
+        drain.join(240)
     finally:
-        process.terminate()
-        process.wait(30)
-        drain.join(30)
+        process.kill()
+        process.wait()
         process.stderr.close()
         shutil.rmtree(folder)
 
