@@ -30,6 +30,7 @@ help:  ## Show the targets.
 	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.5'
 
 setup: $(filter .uv/bin/uv,$(UV))  ## Make the environment.
+	@[ -d .venv ] || echo "Making the environment in .venv, once: the dependencies are downloaded."
 	@$(UV) sync --frozen --quiet --no-progress
 
 demo: setup  ## Run the whole road on the example; ONCE=1 ends by itself.

@@ -45,7 +45,7 @@ class StepError(Exception):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, or a polite request to end."""
+    """Ctrl-C, a polite request to end, or a terminal that was closed."""
 
 
 def say(text: str) -> None:
@@ -340,7 +340,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="end at the end of the road")
     options = parser.parse_args(arguments)
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    # A terminal that is closed takes the servers with it, unless that was asked for (nohup).
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
 
     def stop(*_: object) -> None:
         # A second Ctrl-C must not break off the ending of the servers.

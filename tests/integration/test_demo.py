@@ -276,7 +276,17 @@ def test_the_step_that_failed_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-def test_a_walk_that_is_interrupted_ends_its_servers(tmp_path: Path) -> None:
+UNDER_NOHUP = pytest.mark.skipif(
+    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, reason="the tests run under nohup"
+)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=UNDER_NOHUP)]
+)
+def test_a_walk_that_is_interrupted_ends_its_servers(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     home = tmp_path / "home"
     child = subprocess.Popen(
         [sys.executable, str(DEMO), "--once"],
@@ -290,7 +300,7 @@ def test_a_walk_that_is_interrupted_ends_its_servers(tmp_path: Path) -> None:
         if "Serving " in line:
             break
     assert servers(home)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     rest, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 130, rest
     assert "Interrupted." in rest
