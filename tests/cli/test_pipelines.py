@@ -86,6 +86,26 @@ def test_pipelines_are_listed_with_their_newest_run(pipelines: Command, folder: 
     assert "Loads." in out
 
 
+def test_a_pipeline_whose_graph_cannot_be_made_does_not_hide_the_others(
+    pipelines: Command, folder: Path
+) -> None:
+    circle = {
+        "first": {"function": "steps.load", "dependencies": ["second"]},
+        "second": {"function": "steps.load", "dependencies": ["first"]},
+    }
+    both = {"circle": {"nodes": ["first", "second"], "description": "Turns."}, **PIPELINES}
+    write_project(folder, code=CODE, nodes={**NODES, **circle}, pipelines=both)
+    listed = {row["name"]: row for row in document(pipelines, "list")}
+    assert list(listed) == ["circle", "good", "bad", "hinted", "broken"]
+    assert listed["circle"]["problem"].startswith("Pipeline 'circle' has a cycle: ")
+    assert listed["circle"]["nodes"] == 0
+    assert not listed["good"]["problem"]
+    code, out, err = pipelines("list")
+    assert code == 0
+    assert "Turns." in out
+    assert "circle cannot run: Pipeline 'circle' has a cycle" in err
+
+
 def test_a_pipeline_is_shown_with_the_reason_why_a_node_is_ml(pipelines: Command) -> None:
     shown = {node["name"]: node for node in document(pipelines, "show", "hinted")["node_list"]}
     assert shown["quiet"]["ml"] is True
@@ -126,6 +146,34 @@ def test_history_lists_runs_and_shows_one(pipelines: Command, folder: Path) -> N
     _, out, _ = pipelines("history", "bad")
     assert "failed" in out
     assert "1/2" in out
+
+
+def test_one_run_is_shown_with_what_it_read_and_wrote(
+    pipelines: Command, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project(
+        folder,
+        code="def copy(raw, n=0): return raw * n\n",
+        nodes={"copy": {"function": "steps.copy", "inputs": ["raw"], "output": "copied"}},
+        inputs={"raw": {"path": "raw.txt"}},
+        outputs={"copied": {"path": "copied.txt"}},
+    )
+    (folder / "raw.txt").write_text("abc")
+    result = open_project(folder, "dev").run_pipeline(
+        "main", params={"n": 2, "api_token": "hunter2"}, start_date="2026-01-01"
+    )
+    capsys.readouterr()
+    _, out, _ = pipelines("history", "--run", result.run_id)
+    rows = [line.split() for line in out.splitlines()]
+    assert ["Run", result.run_id] in rows
+    assert ["Parameters", "n=2,", "api_token=***"] in rows
+    assert ["Dates", "start_date=2026-01-01"] in rows
+    assert any(row[:2] == ["copy", "succeeded"] for row in rows)
+    (read,) = [row for row in rows if row[1:3] == ["read", "raw"]]
+    (wrote,) = [row for row in rows if row[1:3] == ["wrote", "copied"]]
+    assert read[3].startswith("blake2b:")
+    assert read[3] != wrote[3]
+    assert "hunter2" not in out
 
 
 def test_without_runs_it_says_so(pipelines: Command) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tauro._internal._close import did_you_mean
-from tauro._internal._dataset import DatasetSpec, format_of_path
+from tauro._internal._dataset import (
+    COLUMN_TYPE_ALIASES,
+    ENGINES,
+    WRITE_MODES,
+    ColumnSpec,
+    DatasetSpec,
+    format_of_path,
+)
 from tauro.catalog._protocol import Dataset, DatasetFactory
 from tauro.catalog._registry import find_format
 from tauro.errors import DatasetError
@@ -131,7 +138,25 @@ def _spec(name: str, given: DatasetSpec | Mapping[str, Any]) -> DatasetSpec:
     values = dict(given)
     path = values.get("path")
     values.setdefault("format", format_of_path(str(path)) or "memory" if path else "memory")
+    _check_choice(name, "write_mode", values.get("write_mode", "overwrite"), WRITE_MODES)
+    _check_choice(name, "engine", values.get("engine", "pandas"), ENGINES)
     try:
-        return DatasetSpec(name=name, **values)
+        columns = [_column(column) for column in values.get("schema", ())]
+        return DatasetSpec(name=name, **{**values, "schema": tuple(columns)})
     except TypeError as error:
         raise DatasetError(f"Dataset {name!r} cannot be made of these values: {error}.") from error
+
+
+def _check_choice(name: str, key: str, value: Any, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise DatasetError(
+            f"Dataset {name!r}: {key!r} must be one of {', '.join(choices)}, got {value!r}.",
+            suggestions=did_you_mean(str(value), choices),
+        )
+
+
+def _column(given: ColumnSpec | Mapping[str, Any]) -> ColumnSpec:
+    if isinstance(given, ColumnSpec):
+        return given
+    values = {"type": "any", **given}
+    return ColumnSpec(**{**values, "type": COLUMN_TYPE_ALIASES.get(values["type"], values["type"])})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -66,6 +67,9 @@ class LocalFiles:
         temporary = f"{_fs.temporary_name(folder)}-{name}"
         try:
             yield temporary
+            old = _fs.stat(path)
+            if old is not None:  # what few could read stays so
+                os.chmod(temporary, stat.S_IMODE(old.st_mode))
             if exclusive:
                 _fs.link(temporary, path)
             elif os.path.isdir(temporary):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -36,8 +37,11 @@ class PolarsEngine:
         if job.spec.format == "parquet":
             return pl.read_parquet(job.source, **{"hive_partitioning": False, **options})
         if job.spec.format == "json":
-            reader = pl.read_ndjson if job.is_lines else pl.read_json
-            return reader(job.source, **options)
+            if not job.is_lines:
+                return pl.read_json(job.source, **options)
+            content = job.content()
+            # An empty frame leaves an empty file, which the reader refuses.
+            return pl.read_ndjson(io.BytesIO(content), **options) if content else pl.DataFrame()
         if job.spec.format == "excel":
             import pandas as pd
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -41,7 +41,7 @@ class PyarrowEngine:
             return pa.parquet.read_table(job.source, **{"partitioning": None, **options})
         if job.spec.format == "json":
             if options:
-                return pa.json.read_json(job.source, **options)
+                return pa.json.read_json(job.source, **_made(options, {}, pa.json))
             # Arrow reads no list of objects, and makes times of texts that look like them.
             data = job.content()
             lines = [line for line in data.splitlines() if line.strip()]
@@ -51,16 +51,14 @@ class PyarrowEngine:
             import pandas as pd
 
             return pa.Table.from_pandas(pd.read_excel(job.source, **options), preserve_index=False)
-        defaults = {
-            "parse_options": pa.csv.ParseOptions(delimiter=job.separator),
-            "convert_options": pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(job.texts, pa.string())
-            ),
+        defaults: dict[str, dict[str, Any]] = {
+            "parse_options": {"delimiter": job.separator},
+            "convert_options": {"column_types": dict.fromkeys(job.texts, pa.string())},
         }
         # Arrow knows a compressed file by its name, which an open one does not have.
         packed = job.is_gzip and not isinstance(job.source, str)
         source = io.BytesIO(gzip.decompress(job.content())) if packed else job.source
-        return pa.csv.read_csv(source, **{**defaults, **options})
+        return pa.csv.read_csv(source, **_made(options, defaults, pa.csv))
 
     def write(self, frame: pa.Table, job: Job) -> None:
         """Write a table to one file."""
@@ -71,15 +69,13 @@ class PyarrowEngine:
             frame.to_pandas().to_excel(job.source, **{"index": False, **options})
         elif job.spec.format == "json":
             # Arrow reads JSON and does not write it.
+            if options:
+                raise TypeError(f"pyarrow writes no JSON and knows no option {min(options)!r}")
             with open(job.source, "wb") as file:
                 file.write(dump_rows(frame.to_pylist(), lines=job.is_lines))
         else:
-            settled = {
-                "write_options": pa.csv.WriteOptions(
-                    include_header=job.header, delimiter=job.separator
-                ),
-                **options,
-            }
+            defaults = {"write_options": {"include_header": job.header, "delimiter": job.separator}}
+            settled = _made(options, defaults, pa.csv)
             opener = gzip.open if job.is_gzip else open
             with opener(job.source, "wb") as file:
                 pa.csv.write_csv(frame, file, **settled)
@@ -116,3 +112,23 @@ class PyarrowEngine:
     def with_column(self, frame: pa.Table, name: str, values: Any) -> pa.Table:
         """Return the table with a column replaced."""
         return frame.set_column(frame.column_names.index(name), name, values)
+
+
+def _made(
+    given: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]], module: Any
+) -> dict[str, Any]:
+    """Return options as Arrow takes them: a mapping, which is what a file holds, becomes an object.
+
+    Args:
+        given: As configured: ``parse_options: {delimiter: ";"}``, or Arrow's objects.
+        defaults: Lie below mappings; an object takes their place.
+        module: Has the classes: ``ParseOptions`` for ``parse_options``.
+    """
+    made: dict[str, Any] = {}
+    for name in {**defaults, **given}:
+        value = given.get(name, {})
+        kind = getattr(module, name.title().replace("_", ""), None)
+        if isinstance(value, Mapping) and kind is not None:
+            value = kind(**{**defaults.get(name, {}), **value})
+        made[name] = value
+    return made

@@ -43,7 +43,14 @@ def list_command(project: str, env: str) -> None:
         "last_started_at": "STARTED",
         "description": "DESCRIPTION",
     }
-    output.result(rows, lambda: output.table(rows, columns, empty="This project has no pipelines."))
+
+    def render() -> None:
+        output.table(rows, columns, empty="This project has no pipelines.")
+        for row in rows:
+            if row["problem"]:
+                output.status(f"{row['name']} cannot run: {row['problem']}")
+
+    output.result(rows, render)
 
 
 @command.command("show")
@@ -107,10 +114,48 @@ def history_command(name: str, limit: int, run_id: str | None, project: str) -> 
     output = Output.current()
     history = open_history(project)
     if run_id is not None:
-        record = history.get_run(run_id)
-        nodes = record.to_dict()["nodes"]
-        columns = {key: key.upper() for key in ("name", "status", "duration", "attempts", "error")}
-        output.result(record.to_dict(), lambda: output.table(nodes, columns))
+        run = history.get_run(run_id).to_dict()
+        output.result(run, lambda: _print_run(output, run))
         return
     rows = [record.summary() for record in history.list_runs(name, limit=limit)]
     output.result(rows, lambda: output.table(rows, empty="No run has been recorded."))
+
+
+_HEAD = {
+    "run_id": "Run",
+    "pipeline": "Pipeline",
+    "env": "Environment",
+    "status": "Status",
+    "started_at": "Started",
+    "duration": "Seconds",
+    "params": "Parameters",
+    "dates": "Dates",
+    "resumed_from": "Resumed from",
+    "commit": "Commit",
+    "host": "Host",
+}
+_NODES = {
+    "name": "NODE",
+    "status": "STATUS",
+    "duration": "SECONDS",
+    "attempts": "TRIES",
+    "code": "CODE",
+    "run_ids": "TRACKING RUNS",
+    "error": "ERROR",
+}
+
+
+def _print_run(output: Output, run: dict[str, Any]) -> None:
+    """Print what was asked for, what became of each node, and what was read and written."""
+    output.pairs({label: run[key] for key, label in _HEAD.items() if run.get(key)})
+    output.line()
+    output.table(run["nodes"], _NODES)
+    data = [
+        {"node": node["name"], "did": did, "dataset": name, "fingerprint": fingerprint}
+        for node in run["nodes"]
+        for did, key in (("read", "inputs"), ("wrote", "outputs"))
+        for name, fingerprint in node.get(key, {}).items()
+    ]
+    if data:
+        output.line()
+        output.table(data, {key: key.upper() for key in data[0]})

@@ -40,7 +40,7 @@ def read_node(name: str, node: Map, entry: Entry, problems: Problems) -> NodeCon
     what = f"node {name!r}"
     section = Section(node, what, problems, entry.mark)
     function = _function(section, problems)
-    inputs, locations = _inputs(section, problems)
+    inputs = _inputs(section, problems)
     outputs, keys = _outputs(section, problems)
     hyperparams = section.free("hyperparams")
     metrics = section.texts("metrics")
@@ -69,7 +69,6 @@ def read_node(name: str, node: Map, entry: Entry, problems: Problems) -> NodeCon
         ml_settings=settings,
         location=entry.mark.location,
         function_location=_location(node, "function", entry),
-        input_locations=locations,
     )
     section.close(("input", "output", "depends_on", "parameters", "module"))
     return record
@@ -152,22 +151,16 @@ def _function(section: Section, problems: Problems) -> str:
     return ""
 
 
-def _inputs(
-    section: Section, problems: Problems
-) -> tuple[Mapping[str, str], Mapping[str, SourceLocation]]:
+def _inputs(section: Section, problems: Problems) -> Mapping[str, str]:
     node = section.node_of("inputs")
     if not isinstance(node, Map):
-        found = section.texts("inputs")
-        names = {name: name for name, _ in found}
-        return names, {name: scalar.mark.location for name, scalar in found}
+        return {name: name for name in _names(section, "inputs")}
     inputs: dict[str, str] = {}
-    locations: dict[str, SourceLocation] = {}
     for parameter, entry in node.entries.items():
         dataset = _dataset_name(entry.node, f"input {parameter!r} of {section.what}", problems)
         if dataset is not None:
             inputs[parameter] = dataset
-            locations[parameter] = entry.node.mark.location
-    return inputs, locations
+    return inputs
 
 
 def _outputs(section: Section, problems: Problems) -> tuple[tuple[str, ...], Mapping[str, str]]:

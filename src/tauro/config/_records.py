@@ -102,7 +102,6 @@ class NodeConfig:
         ml_settings: What its ``ml``, ``config.mlops`` and ``mlops`` parts set.
         location: Where it is written.
         function_location: Where its function is named.
-        input_locations: Where each dataset it reads is named, by parameter.
     """
 
     name: str
@@ -127,7 +126,6 @@ class NodeConfig:
     ml_settings: Level = EMPTY
     location: SourceLocation
     function_location: SourceLocation
-    input_locations: Mapping[str, SourceLocation] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"NodeConfig(name={self.name!r}, function={self.function!r}, at='{self.location}')"

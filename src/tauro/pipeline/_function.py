@@ -25,7 +25,7 @@ def resolve_function(node: Node) -> Callable[..., Any]:
     module_name, _, attribute = node.function.replace(":", ".").rpartition(".")
     if not module_name or not attribute:
         raise PlanningError(
-            f"Node {node.where}: the function {node.function!r} names no module.",
+            f"Node {node.where_function}: the function {node.function!r} names no module.",
             suggestions=["Write it as 'package.module.function'."],
         )
     found: Any = _import_module(node, module_name)
@@ -33,12 +33,12 @@ def resolve_function(node: Node) -> Callable[..., Any]:
         found = getattr(found, attribute)
     except AttributeError as error:
         raise PlanningError(
-            f"Node {node.where}: module {module_name!r} has no function {attribute!r}.",
+            f"Node {node.where_function}: module {module_name!r} has no function {attribute!r}.",
             suggestions=did_you_mean(attribute, _public_functions(found)),
         ) from error
     if not callable(found):
         raise PlanningError(
-            f"Node {node.where}: {node.function!r} is of type {type(found).__name__}, "
+            f"Node {node.where_function}: {node.function!r} is of type {type(found).__name__}, "
             "which cannot be called."
         )
     return found  # type: ignore[no-any-return]
@@ -48,13 +48,20 @@ def parameters_of(function: Callable[..., Any], node: Node) -> tuple[inspect.Par
     """Return the parameters of a node's function.
 
     Raises:
-        PlanningError: The function does not say what it takes.
+        PlanningError: The function does not say what it takes, or is asynchronous.
     """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise PlanningError(
+            f"Node {node.where_function}: {node.function_name!r} is an async function, and nothing "
+            "would await it.",
+            suggestions=["Call it in a function of its own: asyncio.run(function(...))."],
+        )
     try:
         return tuple(inspect.signature(function).parameters.values())
     except (ValueError, TypeError) as error:
         raise PlanningError(
-            f"Node {node.where}: {node.function_name!r} does not say which parameters it takes.",
+            f"Node {node.where_function}: {node.function_name!r} does not say which parameters it "
+            "takes.",
             suggestions=["Wrap it in a function of your own with named parameters."],
         ) from error
 
@@ -73,17 +80,17 @@ def _import_module(node: Node, module_name: str) -> Any:
         if holder is not None:
             return holder
         raise PlanningError(
-            f"Node {node.where}: there is no module {missing!r} for {node.function!r}.",
+            f"Node {node.where_function}: there is no module {missing!r} for {node.function!r}.",
             suggestions=[
                 *did_you_mean(missing.rpartition(".")[2], _neighbours(missing)),
                 "Modules are looked for in the project's folder and on Python's path.",
             ],
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed_import(node, module_name, error) from error
 
 
-def _failed_import(node: Node, module_name: str, error: Exception) -> PlanningError:
+def _failed_import(node: Node, module_name: str, error: BaseException) -> PlanningError:
     place = ""
     trace = error.__traceback__
     while trace is not None:
@@ -92,7 +99,7 @@ def _failed_import(node: Node, module_name: str, error: Exception) -> PlanningEr
             place = f" ({file}:{trace.tb_lineno})"
         trace = trace.tb_next
     return PlanningError(
-        f"Node {node.where}: importing {module_name!r} raised "
+        f"Node {node.where_function}: importing {module_name!r} raised "
         f"{type(error).__name__}: {error}{place}."
     )
 

@@ -239,7 +239,9 @@ class MLOpsPipeline:
                     results[_stage(item.key)] if item.kind is SourceKind.NODE else given[item.key]
                 )
             )
-        except Exception as error:  # the boundary around the user's code
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the boundary around the user's code, also sys.exit()
             raise node_error(node, error, pipeline=self.pipeline_id) from error
 
     def _project(self) -> RunsPipelines:

@@ -41,6 +41,7 @@ class Node:
         requires_dates: Whether the node cannot run without a start and an end date.
         description: For people.
         location: Where it was written, printed as ``file:line`` in errors.
+        function_location: Where its function is named, which may be in another layer's file.
         hints: Keys of its configuration that speak of ML (``ml``, ``mlops``, ``hyperparams``, …).
     """
 
@@ -59,6 +60,7 @@ class Node:
     requires_dates: bool = False
     description: str = ""
     location: object = ""
+    function_location: object = ""
     hints: frozenset[str] = frozenset()
 
     def parameters(self, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,6 +80,12 @@ class Node:
     def where(self) -> str:
         """The name, with the place it was written when that is known."""
         return f"{self.name!r} ({self.location})" if self.location else repr(self.name)
+
+    @property
+    def where_function(self) -> str:
+        """The name, with the place where its function is named when that is known."""
+        found = self.function_location or self.location
+        return f"{self.name!r} ({found})" if found else repr(self.name)
 
 
 @dataclass(frozen=True, slots=True)

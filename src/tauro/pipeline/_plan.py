@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,6 +99,7 @@ def make_plan(
     order = tuple(name for name in graph.nodes if name in selected)
     available = Available(datasets=known, nodes=graph.nodes, params=params or {}, dates=dates)
     bindings = _bind_all([graph.nodes[name] for name in order], available)
+    _check_generators(bindings)
     for binding in bindings.values():
         _check_left_out(binding, selected, graph, memory, reusable)
     return Plan(
@@ -253,6 +255,24 @@ def _check_outputs(graph: Graph, datasets: Collection[str]) -> None:
                 "no node reads it.",
                 suggestions=did_you_mean(dataset, {*datasets, *graph.readers})
                 or ["Declare it in the output configuration, or remove it."],
+            )
+
+
+def _check_generators(bindings: Mapping[str, Binding]) -> None:
+    """Refuse a generator that nobody reads: calling it would run nothing of its body."""
+    read = {
+        item.key
+        for binding in bindings.values()
+        for item in binding.bound
+        if item.kind is SourceKind.NODE
+    }
+    for name, binding in bindings.items():
+        idle = not binding.node.outputs and name not in read
+        if idle and inspect.isgeneratorfunction(binding.function):
+            raise PlanningError(
+                f"Node {binding.node.where}: {binding.node.function_name!r} is a generator, and "
+                "nothing reads what it yields, so that nothing of it would run.",
+                suggestions=["Return a list, or declare an output."],
             )
 
 

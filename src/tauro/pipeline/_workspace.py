@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import os
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tauro.errors import NodeExecutionError, TauroError
 from tauro.events import Operation, get_observers
 from tauro.pipeline._binding import Binding, Bound, SourceKind
 from tauro.pipeline._hints import Service
 from tauro.pipeline._models import Node, join_names
+
+_LONGEST: Final = 2000
+"""Characters of an exception's text in the message of a node's error; its context has all."""
+_NOT_THE_USERS: Final = (
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ""),
+    os.path.join(os.path.dirname(concurrent.futures.__file__), ""),
+    "<",
+)
+"""Files of Tauro, of the executors that call it, and what is no file."""
 
 
 class Datasets(Protocol):
@@ -67,7 +78,9 @@ class Workspace:
         try:
             value = binding.call(lambda item: self._value(item, node, seen))
             self._save(node, value)
-        except Exception as error:  # the boundary around the user's code
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the boundary around the user's code, also sys.exit()
             raise node_error(node, error, pipeline=self.pipeline, run_id=self.run_id) from error
         self.values[node.name] = value
         return value
@@ -162,16 +175,20 @@ def _by_key(node: Node, value: Any) -> dict[str, Any]:
 
 
 def node_error(
-    node: Node, error: Exception, *, pipeline: str = "", run_id: str = ""
+    node: Node, error: BaseException, *, pipeline: str = "", run_id: str = ""
 ) -> NodeExecutionError:
     """Return the error of a node: what was raised, where in the user's code, in which run."""
     if isinstance(error, NodeExecutionError):
         return error
     kind = type(error).__name__
-    message = error.message if isinstance(error, TauroError) else str(error)
+    message = _message_of(error)
     place = _user_line(error)
+    shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
+    hints = error.suggestions if isinstance(error, TauroError) else ()
+    if isinstance(error, SystemExit):
+        hints = ("Return from a node, or raise an error; sys.exit() would end the whole run.",)
     return NodeExecutionError(
-        f"Node {node.where} failed{f' at {place}' if place else ''}: {kind}: {message}",
+        f"Node {node.where} failed{f' at {place}' if place else ''}: {kind}: {shown}",
         context={
             "node": node.name,
             "pipeline": pipeline,
@@ -181,13 +198,22 @@ def node_error(
             "place": place,
             "traceback": "".join(traceback.format_exception(error)),
         },
-        suggestions=error.suggestions if isinstance(error, TauroError) else (),
+        suggestions=hints,
     )
 
 
-def _user_line(error: Exception) -> str:
+def _message_of(error: BaseException) -> str:
+    if isinstance(error, TauroError):
+        return error.message
+    try:
+        return str(error)
+    except Exception as problem:  # noqa: BLE001 - the user's own __str__
+        return f"(its text raised {type(problem).__name__})"
+
+
+def _user_line(error: BaseException) -> str:
     """Return ``file:line`` of the first frame outside Tauro: the user's own code, if any ran."""
     for frame in traceback.extract_tb(error.__traceback__):
-        if "/tauro/" not in frame.filename.replace("\\", "/") and frame.filename[:1] != "<":
+        if not frame.filename.startswith(_NOT_THE_USERS):
             return f"{frame.filename}:{frame.lineno}"
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +59,7 @@ class PipelineSummary:
         last_run: Id of the newest run, if it ever ran.
         last_status: How that ended.
         last_started_at: When it started.
+        problem: Why its graph cannot be made; its nodes are not told then.
     """
 
     name: str
@@ -67,6 +68,7 @@ class PipelineSummary:
     last_run: str = ""
     last_status: str = ""
     last_started_at: datetime | None = None
+    problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as plain values, with the number of nodes and of ML nodes."""
@@ -102,10 +104,31 @@ def summarise(
         )
         for node in graph.nodes.values()
     )
+    return replace(_without_nodes(context, name, newest), node_list=nodes)
+
+
+def list_summaries(context: Context, newest: Mapping[str, RunRecord]) -> list[PipelineSummary]:
+    """Return every pipeline, for people; one whose graph cannot be made says why.
+
+    Args:
+        context: The project.
+        newest: The newest run of each pipeline.
+    """
+    found: list[PipelineSummary] = []
+    for name in context.pipelines:
+        try:
+            found.append(summarise(context, name, newest=newest.get(name), imports=False))
+        except PlanningError as error:
+            broken = _without_nodes(context, name, newest.get(name))
+            found.append(replace(broken, problem=error.message))
+    return found
+
+
+def _without_nodes(context: Context, name: str, newest: RunRecord | None) -> PipelineSummary:
     return PipelineSummary(
         name=name,
         description=context.pipelines[name].description,
-        node_list=nodes,
+        node_list=(),
         last_run=newest.run_id if newest else "",
         last_status=newest.status if newest else "",
         last_started_at=newest.start.started_at if newest else None,

@@ -153,14 +153,11 @@ class PipelineExecutor(BaseExecutor):
         """Return the pipelines of the project with their newest runs, in the order of the file.
 
         No node's code is imported, so a node that is ML by its type hints alone does not show it.
+        A pipeline whose graph cannot be made says why in its ``problem``.
         """
-        from tauro.project._describe import summarise
+        from tauro.project._describe import list_summaries
 
-        newest = self.history().newest_runs()
-        return [
-            summarise(self.context, name, newest=newest.get(name), imports=False)
-            for name in self.context.pipelines
-        ]
+        return list_summaries(self.context, self.history().newest_runs())
 
     def describe_pipeline(self, name: str) -> PipelineSummary:
         """Return what a pipeline consists of and how its newest run ended.

@@ -93,7 +93,8 @@ class NodeRecording:
             try:
                 value = workspace.execute(self.binding, self._read)
             except NodeExecutionError as error:
-                self._close(error=error.__cause__ or error)
+                cause = error.__cause__  # a node that calls sys.exit(0) failed all the same
+                self._close(error=cause if isinstance(cause, Exception) else error)
                 details = {**error.context.details, "run_ids": list(self.run_ids)}
                 error.context = ErrorContext(details=details)
                 raise

@@ -73,6 +73,7 @@ def node_from_config(config: NodeConfig, pipeline: PipelineConfig) -> Node:
         requires_dates=config.requires_dates or pipeline.requires_dates,
         description=config.description,
         location=config.location,
+        function_location=config.function_location,
         hints=frozenset(config.ml_keys),
     )
 
