@@ -168,7 +168,7 @@ class TrackerMachine(RuleBasedStateMachine):
         assume(run_id in self.model)
         if not self.model[run_id].deleted:
             return
-        gone = set(self.tracker.gc())
+        gone = set(self.tracker.gc()["runs"])
         assert gone == {key for key, each in self.model.items() if each.deleted}
         self.model = {key: each for key, each in self.model.items() if key not in gone}
 

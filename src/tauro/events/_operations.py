@@ -54,6 +54,7 @@ _SPECS: dict[str, Spec] = {
     "experiment.update": Spec(Effect(_E.EXPERIMENT_UPDATED)),
     "experiment.delete": Spec(Effect(_E.EXPERIMENT_DELETED, "experiments_deleted")),
     "experiment.restore": Spec(Effect(_E.EXPERIMENT_RESTORED)),
+    "experiment.remove": Spec(Effect(_E.EXPERIMENT_REMOVED, "experiments_removed")),
     "run.start": Spec(Effect(_E.RUN_STARTED, "runs_started", "active_runs", 1)),
     "run.resume": Spec(Effect(_E.RUN_RESUMED, "runs_resumed", "active_runs", 1)),
     "run.update": Spec(Effect(_E.RUN_UPDATED)),
@@ -66,6 +67,7 @@ _SPECS: dict[str, Spec] = {
     ),
     "run.delete": Spec(Effect(_E.RUN_DELETED, "runs_deleted")),
     "run.restore": Spec(Effect(_E.RUN_RESTORED)),
+    "run.remove": Spec(Effect(_E.RUN_REMOVED, "runs_removed")),
     # A run's own document says who logged its parameters and points.
     "param.log": Spec(Effect(_E.PARAM_LOGGED), audited=False),
     "metric.log": Spec(Effect(_E.METRIC_LOGGED), audited=False),
@@ -135,12 +137,16 @@ class Operation(enum.Enum):
     EXPERIMENT_UPDATE = "experiment.update"
     EXPERIMENT_DELETE = "experiment.delete"
     EXPERIMENT_RESTORE = "experiment.restore"
+    EXPERIMENT_REMOVE = "experiment.remove"
+    """For good, by ``gc``, as opposed to marked as deleted."""
     RUN_START = "run.start"
     RUN_RESUME = "run.resume"
     RUN_UPDATE = "run.update"
     RUN_END = "run.end"
     RUN_DELETE = "run.delete"
     RUN_RESTORE = "run.restore"
+    RUN_REMOVE = "run.remove"
+    """For good, by ``gc``."""
     PARAM_LOG = "param.log"
     METRIC_LOG = "metric.log"
     TAG_SET = "tag.set"

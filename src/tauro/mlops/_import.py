@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tauro._internal import _fs
+from tauro._internal._clock import now_ns
 from tauro.errors import StorageExistsError
 from tauro.mlops._archive import is_archive, unpack
 from tauro.mlops._export import export_store, local_root, no_store
@@ -141,6 +142,7 @@ class _Import:
         if self._target.exists(key):
             self._done.there_already += 1
             return
+        record.rev = _later(record.rev)
         wanted = record.name
         for number in itertools.count(2):
             owner, made = self._documents.claim_experiment(record)
@@ -186,6 +188,7 @@ class _Import:
         folder = artifact_folder(record.run_id)
         if self._source.exists(folder):
             self._target.write_artifact(self._source.local_path(folder), folder)
+        record.rev = _later(record.rev)
         try:
             self._documents.create_run(record)
             self._done.runs += 1
@@ -202,3 +205,11 @@ class _Import:
                 self._done.files += 1
             except StorageExistsError:
                 self._done.there_already += 1
+
+
+def _later(rev: int) -> int:
+    """Return a revision after every one that its document had here before it was removed for good.
+
+    Processes remember up to which revision it is gone. Only the clock is sure to be ahead of that.
+    """
+    return max(rev, now_ns() // 1_000_000)

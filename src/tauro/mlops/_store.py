@@ -97,8 +97,4 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
 def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> dict[str, Any]:
     """Remove for good what was deleted at least so long ago; return what went."""
     gone = context.model_registry.gc(deleted_for=timedelta(days=older_than_days))
-    return {
-        "runs": context.experiment_tracker.gc(older_than_days=older_than_days),
-        "versions": gone["versions"],
-        "staging": gone["staging"],
-    }
+    return {**context.experiment_tracker.gc(older_than_days=older_than_days), **gone}

@@ -163,11 +163,17 @@ class TrackerCore:
                 self._heartbeat.start()
 
     def _notice_removal(self) -> None:
-        """Look now and then whether the store is still there; where it is not, forget it."""
+        """Look now and then whether the store is still there; where it is not, forget it.
+
+        What is known of experiments is believed for as long, too.
+        """
         if time.monotonic() < self._look_for_mark:
             return
         with self._guard:
             self._look_for_mark = time.monotonic() + _MARK_SECONDS
+            # Another process may have deleted or renamed an experiment.
+            self._known_experiments.clear()
+            self._named_experiments.clear()
             if self._heartbeat.started and read_format(self.storage) is None:
                 self._begin_anew()
 
@@ -310,6 +316,12 @@ class _Recorder:
         catalogue = self._catalogue()
         with index_errors(self._root):
             return catalogue.record_experiment(record, document)
+
+    def forget(self, record: RunRecord | ExperimentRecord) -> AbstractContextManager[object]:
+        """Keep that a document is removed."""
+        catalogue = self._catalogue()
+        with index_errors(self._root):
+            return catalogue.forget(record)
 
 
 def _open(

@@ -1,6 +1,7 @@
 """The JSON documents of experiments and runs: where they are, and how they change.
 
 A document is created once and then replaced under its lock, its ``rev`` rising by one each time.
+What is to be removed is first marked as such, which nothing undoes, and goes when its parts have.
 Before a document is put in place it is handed to the catalogue, whose journal outlives a crash
 between the two, so that no run exists that search cannot find.
 """
@@ -97,6 +98,9 @@ class Recorder(Protocol):
     ) -> AbstractContextManager[object]:
         """Keep an experiment's new document; the block in which it is put in place follows."""
 
+    def forget(self, record: RunRecord | ExperimentRecord) -> AbstractContextManager[object]:
+        """Keep that a document is removed; the block in which it is follows."""
+
 
 class Documents:
     """Read and change the documents of one store.
@@ -163,6 +167,11 @@ class Documents:
         """
         with self._lock(f"run/{run_id}"):
             record = self.read_run(experiment_id, run_id)
+            if record.lifecycle == "removing":
+                raise RunNotFoundError(
+                    f"The run {run_id!r} is being removed for good.",
+                    context={"run_id": run_id, "experiment_id": experiment_id},
+                )
             if record.replacing:
                 self._settle(record)
             yield record, functools.partial(self._put_run, record)
@@ -172,6 +181,27 @@ class Documents:
         data = _checked(record)
         with self._recorder.record(record, data):
             self.storage.write_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
+
+    def condemn_run(
+        self, experiment_id: str, run_id: str, is_due: Callable[[RunRecord], bool]
+    ) -> RunRecord | None:
+        """Mark a run, if it is due, as one that is being removed; None if not, or if it is gone."""
+        with self._lock(f"run/{run_id}"):
+            try:
+                record = self.read_run(experiment_id, run_id)
+            except RunNotFoundError:
+                return None
+            if record.lifecycle != "removing":
+                if not is_due(record):
+                    return None
+                record.lifecycle = "removing"
+                self._put_run(record)
+        return record
+
+    def remove_run(self, record: RunRecord) -> None:
+        """Remove the document of a run that was condemned."""
+        with self._lock(f"run/{record.run_id}"), self._recorder.forget(record):
+            self.storage.delete(run_key(record.experiment_id, record.run_id))
 
     # Experiments
 
@@ -253,10 +283,19 @@ class Documents:
     def _update_experiment(
         self, experiment_id: str, change: Callable[[ExperimentRecord], None]
     ) -> ExperimentRecord:
-        record = self.read_experiment(experiment_id)
+        record = self._present(experiment_id)
         change(record)
         record.rev += 1
         self._put_experiment(record, _checked(record))
+        return record
+
+    def _present(self, experiment_id: str) -> ExperimentRecord:
+        record = self.read_experiment(experiment_id)
+        if record.lifecycle == "removing":
+            raise ExperimentNotFoundError(
+                f"The experiment {record.name!r} ({experiment_id}) is being removed for good.",
+                context={"experiment_id": experiment_id},
+            )
         return record
 
     def rename_experiment(self, experiment_id: str, name: str) -> ExperimentRecord:
@@ -269,7 +308,7 @@ class Documents:
             StorageExistsError: The name is taken.
         """
         with self._lock(_EXPERIMENTS):
-            before = self.read_experiment(experiment_id)
+            before = self._present(experiment_id)
             if before.name == name:
                 return before
             claim = name_key(name)
@@ -285,6 +324,40 @@ class Documents:
             )
             self.storage.delete(name_key(before.name))
         return record
+
+    def condemn_experiment(
+        self, experiment_id: str, is_due: Callable[[ExperimentRecord], bool]
+    ) -> ExperimentRecord | None:
+        """Mark an experiment, if it is due, as one that is being removed, and free its name.
+
+        None if it is not due, or is gone.
+        """
+        with self._lock(_EXPERIMENTS):
+            try:
+                record = self.read_experiment(experiment_id)
+            except ExperimentNotFoundError:
+                return None
+            if record.lifecycle != "removing":
+                if not is_due(record):
+                    return None
+                record.lifecycle = "removing"
+                record.rev += 1
+                self._put_experiment(record, _checked(record))
+            if self._claimant(record.name) == experiment_id:
+                self.storage.delete(name_key(record.name))
+        return record
+
+    def _claimant(self, name: str) -> str | None:
+        """Return whose claim a name is, None where it is nobody's or cannot be told."""
+        try:
+            return decode_experiment(self.storage.read_bytes(name_key(name))).experiment_id
+        except (StorageNotFoundError, msgspec.DecodeError):
+            return None
+
+    def remove_experiment(self, record: ExperimentRecord) -> None:
+        """Remove the document of an experiment that was condemned."""
+        with self._lock(_EXPERIMENTS), self._recorder.forget(record):
+            self.storage.delete(experiment_key(record.experiment_id))
 
     def _put_experiment(self, record: ExperimentRecord, data: bytes) -> None:
         with self._recorder.record_experiment(record, data):

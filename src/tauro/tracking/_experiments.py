@@ -130,7 +130,8 @@ class Experiments:
                 except CorruptDataError as error:
                     _log.warning("An experiment is left out: %s", error.message)
         found.sort(key=lambda each: (each.created_at, each.experiment_id))
-        return [each for each in found if include_deleted or each.lifecycle == "active"]
+        shown = ("active", "deleted") if include_deleted else ("active",)
+        return [each for each in found if each.lifecycle in shown]
 
     def rename(self, experiment_id: str, name: str) -> Experiment:
         """Give an experiment another name.

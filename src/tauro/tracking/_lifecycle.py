@@ -12,7 +12,6 @@ from tauro._internal import _clock
 from tauro._internal._active import run_closed, run_opened, run_scope
 from tauro._internal._ids import new_id
 from tauro.errors import (
-    ExperimentNotFoundError,
     MLOpsError,
     RunNotActiveError,
     TrackingValidationError,
@@ -26,7 +25,12 @@ from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._incoming import add_artifact
 from tauro.tracking._models import ArtifactRecord, ErrorRecord, RunRecord, RunStatus, metric_to_json
 from tauro.tracking._run import Run, describe_error, status_after
-from tauro.tracking._status import final_status, has_ended, is_deleted
+from tauro.tracking._status import (
+    experiment_is_deleted,
+    final_status,
+    has_ended,
+    is_deleted,
+)
 from tauro.tracking._system import SystemSampler
 from tauro.tracking._values import clean_parameters, clean_run_name, clean_tags
 
@@ -162,12 +166,8 @@ class LifecycleVerbs(TrackerCore):
                 return self._experiment_named(name or self.default_experiment_name)
         if wanted not in self._known_experiments:
             found = self._experiments.get(wanted)
-            if found.lifecycle == "deleted":
-                raise ExperimentNotFoundError(
-                    f"The experiment {found.name!r} ({wanted}) is deleted.",
-                    context={"experiment_id": wanted},
-                    suggestions=[f"tracker.restore_experiment({wanted!r}) brings it back."],
-                )
+            if found.lifecycle != "active":
+                raise experiment_is_deleted(f"{found.name!r} ({wanted})", wanted)
             self._known_experiments.add(wanted)
         return wanted
 
@@ -221,7 +221,7 @@ class LifecycleVerbs(TrackerCore):
         record = self._read_record(run_id)
         if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
             raise has_ended(record)
-        if record.lifecycle == "deleted":
+        if record.lifecycle != "active":
             raise is_deleted(record)
         self._opened_for_writing()
         return self._handle(record)
@@ -371,13 +371,18 @@ class LifecycleVerbs(TrackerCore):
 
         Raises:
             RunNotActiveError: Its process is alive and still has it open, or it is deleted.
+            ExperimentNotFoundError: Its experiment is deleted.
         """
         known = self._read_record(run_id.run_id if isinstance(run_id, Run) else run_id)
         if known.run_id in self._open_runs:
             return self._open_runs[known.run_id]
+        if self._catalogue.is_deleted(known.experiment_id):
+            raise experiment_is_deleted(f"of the run {known.run_id}", known.experiment_id)
+        return self._resume(known)
 
+    def _resume(self, known: RunRecord) -> Run:
         def reopen(record: RunRecord) -> None:
-            if record.lifecycle == "deleted":
+            if record.lifecycle != "active":
                 raise is_deleted(record)
             if record.status is RunStatus.RUNNING and not self.is_abandoned(record):
                 raise RunNotActiveError(

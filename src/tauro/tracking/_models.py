@@ -11,7 +11,8 @@ import msgspec
 
 from tauro._internal._clock import from_ns
 
-Lifecycle = Literal["active", "deleted"]
+Lifecycle = Literal["active", "deleted", "removing"]
+"""``removing``: what :meth:`ExperimentTracker.gc` has begun to remove and nothing brings back."""
 
 
 class RunStatus(enum.StrEnum):

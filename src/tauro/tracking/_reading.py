@@ -136,7 +136,7 @@ class ReadVerbs(LogVerbs):
             limit: The most runs of a page.
             page_token: Of the page before.
             fields: Only these fields, such as ``["name", "metrics.auc"]``.
-            include_deleted: Deleted runs too.
+            include_deleted: Deleted runs too, and those of deleted experiments.
 
         Raises:
             FilterSyntaxError: The filter or order does not parse; the message points at the column.
@@ -255,7 +255,7 @@ class ReadVerbs(LogVerbs):
             experiment_id: Of this experiment; by default of all.
             status_filter: Only of this status.
             tag_filter: Only with these tags.
-            include_deleted: Deleted runs too.
+            include_deleted: Deleted runs too, and those of deleted experiments.
             limit: The most runs.
         """
         conditions = [

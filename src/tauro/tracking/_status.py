@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tauro._internal._close import did_you_mean
-from tauro.errors import RunNotActiveError, TrackingValidationError
+from tauro.errors import ExperimentNotFoundError, RunNotActiveError, TrackingValidationError
 from tauro.tracking._models import RunRecord, RunStatus
 
 
@@ -22,6 +22,15 @@ def is_deleted(record: RunRecord) -> RunNotActiveError:
         f"The run {record.run_id} ({record.name!r}) is deleted.",
         context={"run_id": record.run_id},
         suggestions=[f"tracker.restore_run({record.run_id!r}) brings it back."],
+    )
+
+
+def experiment_is_deleted(which: str, experiment_id: str) -> ExperimentNotFoundError:
+    """Return the error of writing to a run of an experiment that is deleted."""
+    return ExperimentNotFoundError(
+        f"The experiment {which} is deleted.",
+        context={"experiment_id": experiment_id},
+        suggestions=[f"tracker.restore_experiment({experiment_id!r}) brings it back."],
     )
 
 

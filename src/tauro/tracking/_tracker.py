@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final, Self
 
 from tauro._internal import _clock
 from tauro.errors import TrackingValidationError
-from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._core import ExperimentLike, index_errors
-from tauro.tracking._documents import run_key
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._heartbeat import remove_dead_writers
@@ -17,9 +16,9 @@ from tauro.tracking._incoming import remove_staging
 from tauro.tracking._metric_log import Compaction
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus
 from tauro.tracking._reading import ReadVerbs
+from tauro.tracking._removal import PUBLISH_TIMEOUT, Removal
 from tauro.tracking._verify import Damage, relative, undecided_runs, verify_documents
 
-_PUBLISH_TIMEOUT: Final = 30.0
 _ABANDONED: Final = ErrorRecord(
     type="Abandoned", message="The process that ran it was gone before it ended the run."
 )
@@ -118,7 +117,11 @@ class ExperimentTracker(ReadVerbs):
         return self._experiments.set_tags(str(experiment_id_of(experiment_id)), tags)
 
     def delete_experiment(self, experiment_id: ExperimentLike) -> Experiment:
-        """Mark an experiment as deleted; its name stays taken until it is restored or removed."""
+        """Mark an experiment as deleted; it can be restored until :meth:`gc` removes it.
+
+        Until then its name stays taken, it takes no new runs, and its runs are found only where
+        deleted ones are asked for.
+        """
         deleted = self._experiments.delete(str(experiment_id_of(experiment_id)))
         self._known_experiments.discard(deleted.experiment_id)
         self._named_experiments.clear()
@@ -127,7 +130,7 @@ class ExperimentTracker(ReadVerbs):
         return deleted
 
     def restore_experiment(self, experiment_id: ExperimentLike) -> Experiment:
-        """Bring a deleted experiment back."""
+        """Bring a deleted experiment back, with its runs that were not deleted themselves."""
         return self._experiments.restore(str(experiment_id_of(experiment_id)))
 
     # Upkeep
@@ -149,39 +152,37 @@ class ExperimentTracker(ReadVerbs):
             self._log.compact(each) for each in ([chosen] if chosen else self._log.experiments())
         ]
         with index_errors(self._root):
-            self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
+            self._catalogue.publish(timeout=PUBLISH_TIMEOUT)
         return done
 
-    def gc(self, *, older_than_days: float = 0.0) -> list[str]:
-        """Remove deleted runs, their artifacts and metrics for good; return their ids.
+    def gc(self, *, older_than_days: float = 0.0) -> dict[str, list[str]]:
+        """Remove deleted runs, and deleted experiments with all their runs, for good.
 
-        What dead processes left of unfinished writes a day ago goes too.
+        Their artifacts and metrics go with them, and the names of the experiments become free. A
+        run that is being written stays, and so does its experiment. What dead processes left of
+        unfinished writes a day ago goes too.
 
         Args:
             older_than_days: Only those deleted at least so long ago.
+
+        Returns:
+            The ids of the ``runs`` and ``experiments`` that went.
         """
         self._opened_for_writing()
-        limit = _clock.now_ns() / 1e9 - older_than_days * 86_400
-        gone: dict[str, list[str]] = {}
-        for record in self._deleted_records():
-            if record.deleted_at is None or record.deleted_at.timestamp() > limit:
-                continue
-            self.storage.delete(artifact_folder(record.run_id))
-            with index_errors(self._root), self._catalogue.forget(record):
-                self.storage.delete(run_key(record.experiment_id, record.run_id))
-            gone.setdefault(record.experiment_id, []).append(record.run_id)
-        for experiment_id, runs in gone.items():
-            self._log.compact(experiment_id, drop_runs=runs)
-        with index_errors(self._root):
-            self._catalogue.publish(timeout=_PUBLISH_TIMEOUT)
+        removal = Removal(
+            self._documents,
+            self._catalogue,
+            self._log,
+            self.observers,
+            is_written=self._is_being_written,
+            before=_clock.now() - timedelta(days=older_than_days),
+            root=self._root,
+        )
+        gone = removal.run()
         self.storage.remove_temporaries()
         remove_staging(self.storage)
         remove_dead_writers(self.storage)
-        return [run_id for runs in gone.values() for run_id in runs]
-
-    def _deleted_records(self) -> list[RunRecord]:
-        page = self._query(filter="lifecycle = 'deleted'", limit=None, include_deleted=True)
-        return [record for record in page.records if not self._is_being_written(record)]
+        return gone
 
     def _is_being_written(self, record: RunRecord) -> bool:
         return record.status is RunStatus.RUNNING and not self.is_abandoned(record)
@@ -205,7 +206,7 @@ class ExperimentTracker(ReadVerbs):
         done = [self._log.repair(each) for each in self._log.experiments()]
         for record in self._catalogue.running():
             if self.is_abandoned(record):
-                self.resume_run(record.run_id)
+                self._resume(record)
                 self.end_run(record.run_id, RunStatus.FAILED, error=_ABANDONED)
         for record in undecided_runs(self.storage):
             self._documents.update_run(record.experiment_id, record.run_id, lambda _: None)

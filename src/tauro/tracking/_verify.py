@@ -84,7 +84,8 @@ def _check_run(storage: StorageBackend, key: str) -> Iterator[Damage]:
     if not key.endswith(f"/{record.experiment_id}/{record.run_id}.json"):
         yield Damage(key, f"holds the run {record.run_id!r} of {record.experiment_id!r}")
         return
-    yield from _check_artifacts(storage, record)
+    if record.lifecycle != "removing":
+        yield from _check_artifacts(storage, record)
 
 
 def _check_view(storage: StorageBackend, key: str) -> Iterator[Damage]:

@@ -15,7 +15,7 @@ from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._loader import Loader
 from tauro.tracking._catalogue._page import RunPage
 from tauro.tracking._catalogue._publish import Publisher
-from tauro.tracking._catalogue._select import Sorter, passing
+from tauro.tracking._catalogue._select import Rows, Sorter, passing
 from tauro.tracking._catalogue._state import read_state
 from tauro.tracking._catalogue._token import decode_token, encode_token, query_digest
 from tauro.tracking._catalogue._view import View
@@ -34,6 +34,7 @@ from tauro.tracking._query import (
 )
 
 if TYPE_CHECKING:
+    from tauro.tracking._query._ast import Expression
     from tauro.types import Durability, StrPath
 
 _log = logging.getLogger(__name__)
@@ -103,9 +104,13 @@ class RunCatalogue:
         """Journal an experiment's new state, as :meth:`record` does a run's."""
         return self._append(EntryKind.EXPERIMENT, record.rev, record.experiment_id, "", document)
 
-    def forget(self, record: RunRecord) -> Recording:
-        """Journal that a run is removed for good; remove its document inside the ``with`` block."""
-        return self._append(EntryKind.GONE, record.rev, record.experiment_id, record.run_id, b"")
+    def forget(self, record: RunRecord | ExperimentRecord) -> Recording:
+        """Journal that a run or experiment is removed for good.
+
+        Remove its document inside the ``with`` block.
+        """
+        run_id = record.run_id if isinstance(record, RunRecord) else ""
+        return self._append(EntryKind.GONE, record.rev, record.experiment_id, run_id, b"")
 
     def _append(
         self, kind: EntryKind, rev: int, experiment_id: str, run_id: str, document: bytes
@@ -151,7 +156,7 @@ class RunCatalogue:
             limit: The most runs of the page; None is all.
             page_token: Of the page before. The limit may differ, nothing else.
             fields: Only these fields in the page's rows and frame, named as in a filter.
-            include_deleted: Soft-deleted runs too.
+            include_deleted: Soft-deleted runs too, and those of soft-deleted experiments.
 
         Raises:
             FilterSyntaxError: The filter, the order or a field is wrong.
@@ -167,7 +172,7 @@ class RunCatalogue:
             raise TrackingValidationError(f"limit is {limit}; expected 0 or more, or None for all.")
         with self._loader.guard:
             view = self._fresh()
-            rows = passing(view, expression, ids, include_deleted=include_deleted)
+            rows = self._passing(expression, ids, include_deleted=include_deleted)
             total = len(rows)
             sorter = Sorter(view, order)
             if cursor is not None:
@@ -194,9 +199,8 @@ class RunCatalogue:
         """
         expression = parse_filter(filter)
         with self._loader.guard:
-            view = self._fresh()
-            rows = passing(view, expression, experiment_ids, include_deleted=include_deleted)
-            return len(rows)
+            self._fresh()
+            return len(self._passing(expression, experiment_ids, include_deleted=include_deleted))
 
     def running(self) -> list[RunRecord]:
         """Return the runs that are recorded as running, as their latest documents say."""
@@ -214,6 +218,12 @@ class RunCatalogue:
         """
         with self._loader.guard:
             self._loader.view.show_metrics(run_id, metrics)
+
+    def is_deleted(self, experiment_id: str) -> bool:
+        """Tell whether an experiment is deleted."""
+        with self._loader.guard:
+            self._fresh()
+            return experiment_id in self._loader.books.deleted
 
     def find(self, run_id: str) -> str | None:
         """Return the experiment of a run, soft-deleted ones included, or None."""
@@ -234,7 +244,7 @@ class RunCatalogue:
         """Return the ids of an experiment's runs, sorted."""
         with self._loader.guard:
             view = self._fresh()
-            rows = passing(view, None, [experiment_id], include_deleted=include_deleted)
+            rows = self._passing(None, [experiment_id], include_deleted=include_deleted)
             return sorted(view.ids[row] for row in rows.tolist())
 
     def children(self, run_id: str, *, include_deleted: bool = False) -> list[str]:
@@ -242,7 +252,7 @@ class RunCatalogue:
         with self._loader.guard:
             view = self._fresh()
             parents = view.texts(_PARENT)
-            rows = passing(view, None, None, include_deleted=include_deleted)
+            rows = self._passing(None, None, include_deleted=include_deleted)
             mine = rows[parents.head(len(view))[rows] == parents.code_of(run_id)]
             return sorted(view.ids[row] for row in mine.tolist())
 
@@ -317,6 +327,22 @@ class RunCatalogue:
             except (OSError, MLOpsError) as error:
                 # A view is late, nothing is lost: whoever publishes next does it.
                 _log.warning("The run index was not published: %s", error)
+
+    def _passing(
+        self,
+        expression: Expression | None,
+        experiment_ids: Sequence[str] | None,
+        *,
+        include_deleted: bool,
+    ) -> Rows:
+        """Return the rows of what is in memory that pass, in no order."""
+        return passing(
+            self._loader.view,
+            expression,
+            experiment_ids,
+            include_deleted=include_deleted,
+            hidden=self._loader.books.deleted,
+        )
 
     def _fresh(self) -> View:
         self._loader.refresh()

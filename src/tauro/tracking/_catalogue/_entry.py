@@ -22,7 +22,7 @@ class EntryKind(enum.Enum):
     RUN = b"run"
     EXPERIMENT = b"experiment"
     GONE = b"gone"
-    """The run's document was removed for good."""
+    """The run's document, or without a run the experiment's, was removed for good."""
 
 
 _KINDS: Final = {kind.value: kind for kind in EntryKind}

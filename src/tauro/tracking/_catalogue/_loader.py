@@ -134,8 +134,9 @@ class Loader:
         indices = {each: self._index_of(each, state, before) for each in experiment_ids}
         self.view = View(_present(indices))
         self.view.take_over(before)
-        for run_id, rev in state.gone.items():
-            self.view.remove(run_id, rev)
+        for gone, rev in state.gone.items():
+            self.view.remove(gone, rev)
+            self.books.remove(gone, rev)
         wanted = state.views.get("")
         if wanted is not None:
             books = self._read_index(self._layout.experiments_index, wanted)
@@ -143,6 +144,20 @@ class Loader:
                 self.books.load(books)
             else:
                 self._read_experiments(experiment_ids)
+        if not first:
+            self._drop_removed()
+
+    def _drop_removed(self) -> None:
+        """Forget what was known before, is in no view now, and has no document: it was removed.
+
+        The journal that said so may have been folded away before it was read here.
+        """
+        for change in self.view.unpublished():
+            if self._documents.run(change.experiment_id, change.run_id) is None:
+                self.view.remove(change.run_id, change.rev)
+        for record in self.books.unpublished():
+            if self._documents.experiment(record.experiment_id) is None:
+                self.books.remove(record.experiment_id, record.rev)
 
     def _index_of(self, experiment_id: str, state: State, before: View) -> Index | None:
         wanted = state.views.get(experiment_id)
@@ -224,14 +239,36 @@ class Loader:
                 self.pending.append(each)
 
     def _take(self, entry: Entry) -> None:
+        """Take in an entry that was carried out."""
+        if self._was_removed_since(entry):
+            return
         match entry.kind:
             case EntryKind.RUN:
                 change = Change(entry.experiment_id, entry.run_id, entry.rev, entry.document)
                 self.view.put(change)
             case EntryKind.EXPERIMENT:
                 self.books.put(entry.document)
-            case EntryKind.GONE:
+            case EntryKind.GONE if entry.run_id:
                 self.view.remove(entry.run_id, entry.rev)
+            case EntryKind.GONE:
+                self.books.remove(entry.experiment_id, entry.rev)
+
+    def _was_removed_since(self, entry: Entry) -> bool:
+        """Tell whether an entry speaks of what was removed after it.
+
+        Where the removal is known from a missing document, its revision is not: look again.
+        """
+        if entry.kind is EntryKind.RUN and 0 < self.view.gone.get(entry.run_id, 0) < entry.rev:
+            if self._documents.run(entry.experiment_id, entry.run_id) is None:
+                self.view.remove(entry.run_id, entry.rev)
+                return True
+        elif (
+            entry.kind is EntryKind.EXPERIMENT
+            and 0 < self.books.gone.get(entry.experiment_id, 0) < entry.rev
+        ) and self._documents.experiment(entry.experiment_id) is None:
+            self.books.remove(entry.experiment_id, entry.rev)
+            return True
+        return False
 
     def settle(self, entry: Entry) -> bool:
         """Look at the document of an entry; tell whether the entry was carried out."""
@@ -246,10 +283,14 @@ class Loader:
                     return True
                 return self._read_experiment(entry.experiment_id) >= entry.rev
             case EntryKind.GONE:
-                gone = self._documents.run(entry.experiment_id, entry.run_id) is None
-                if gone:
+                document = (
+                    self._documents.run(entry.experiment_id, entry.run_id)
+                    if entry.run_id
+                    else self._documents.experiment(entry.experiment_id)
+                )
+                if document is None:
                     self._take(entry)
-                return gone
+                return document is None
 
     def _read_run(self, experiment_id: str, run_id: str) -> int:
         document = self._documents.run(experiment_id, run_id)

@@ -89,23 +89,26 @@ class Publisher:
                 epoch=loader.epoch,
                 before=loader.state,
                 view=loader.view,
-                stale=self._stale(loader.view),
-                gone=loader.view.removed(),
+                stale=self._stale(loader.view, loader.books.gone),
+                gone={**loader.view.removed(), **loader.books.gone},
                 offsets=dict(loader.reader.offsets),
                 pending=list(loader.pending),
                 books=experiments_table(*loader.books.items()) if new_books else None,
             )
 
-    def _stale(self, view: View) -> dict[str, list[Change]]:
+    def _stale(self, view: View, removed: Collection[str]) -> dict[str, list[Change]]:
         """Return the experiments whose published view is out of date, and what changed."""
         stale: dict[str, list[Change]] = {}
+        gone = view.removed()
         for change in view.changes.values():
-            stale.setdefault(change.experiment_id, []).append(change)
+            if change.run_id not in gone:
+                stale.setdefault(change.experiment_id, []).append(change)
         for experiment_id, index in view.indices.items():
             if index.serial == REBUILT:
                 stale.setdefault(experiment_id, [])
         for experiment_id in view.losses():
-            stale.setdefault(experiment_id, [])
+            if experiment_id not in removed:  # Nobody needs the view of one that was removed.
+                stale.setdefault(experiment_id, [])
         return stale
 
     def _dead_journals(self, plan: _Plan) -> dict[str, int]:
@@ -151,13 +154,15 @@ class Publisher:
                 watermark[each.journal] = min(watermark[each.journal], each.offset)
         views = dict(plan.before.views) if plan.before else {}
         views.update({key: self._published(key, index) for key, index in written.items()})
+        for removed in plan.gone.keys() & views.keys() - written.keys():
+            del views[removed]
         state = State(
             format=FORMAT,
             serial=serial,
             views=views,
             watermark=watermark,
             folded=sorted({*dead, *self._left_over(plan)}),
-            # Below the offsets stand entries of runs that are gone by an entry in another journal.
+            # Below the offsets stand entries of what is gone by an entry in another journal.
             gone=plan.gone if plan.pending else {},
         )
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tauro.tracking._catalogue._columns import Mask
 from tauro.tracking._catalogue._evaluate import evaluate
 from tauro.tracking._query._ast import Expression, Field, Kind, OrderKey
 from tauro.tracking._query._order import ABSENT, NOT_A_NUMBER, VALUE, class_of
@@ -27,19 +28,35 @@ def passing(
     experiment_ids: Sequence[str] | None,
     *,
     include_deleted: bool,
+    hidden: Collection[str] = (),
 ) -> Rows:
-    """Return the rows of the runs that pass, in no order."""
+    """Return the rows of the runs that pass, in no order.
+
+    Args:
+        view: The runs.
+        expression: What they are to satisfy.
+        experiment_ids: Only those of these experiments.
+        include_deleted: Deleted runs too, and those of hidden experiments.
+        hidden: Experiments whose runs count as deleted.
+    """
     mask = view.present()
     if not include_deleted:
         lifecycles = view.texts(_LIFECYCLE)
         mask &= lifecycles.head(len(view)) == lifecycles.code_of("active")
+        if hidden:
+            mask &= ~_of_experiments(view, hidden)
     if experiment_ids is not None:
-        experiments = view.texts(_EXPERIMENT)
-        wanted = [experiments.code_of(each) for each in dict.fromkeys(experiment_ids)]
-        mask &= np.isin(experiments.head(len(view)), wanted)
+        mask &= _of_experiments(view, experiment_ids)
     if expression is not None:
         mask &= evaluate(expression, view)[0]
     return np.flatnonzero(mask)
+
+
+def _of_experiments(view: View, experiment_ids: Collection[str]) -> Mask:
+    """Return which rows are runs of some experiments."""
+    experiments = view.texts(_EXPERIMENT)
+    codes = [experiments.code_of(each) for each in dict.fromkeys(experiment_ids)]
+    return np.isin(experiments.head(len(view)), codes)
 
 
 class Sorter:

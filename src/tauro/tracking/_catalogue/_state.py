@@ -37,7 +37,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         serial: Its number.
         views: Each experiment's view; that of the experiments under ``""``.
         watermark: How much of each journal that was left the views hold.
-        gone: Runs that are gone and stand in the journals after a watermark, with their revision.
+        gone: Runs and experiments that are gone and stand in the journals after a watermark, with
+            their revision.
         folded: Journals that are removed, for all they hold is in the views.
     """
 

@@ -66,7 +66,7 @@ class View:
     def rev_of(self, run_id: str) -> int:
         """Return the revision that is known of a run, 0 where it is not known."""
         row = self._row_of.get(run_id)
-        return self.gone.get(run_id, 0) if row is None else self.revs[row]
+        return max(self.gone.get(run_id, 0), 0 if row is None else self.revs[row])
 
     def put(self, change: Change) -> None:
         """Take a run's new state, unless a newer one, or its removal, is known."""
@@ -150,6 +150,10 @@ class View:
             for run_ids in found.values():
                 run_ids.discard(run_id)
         return found
+
+    def unpublished(self) -> list[Change]:
+        """Return the changes of runs that stand in no published index."""
+        return [change for row, change in self.changes.items() if row >= self._published]
 
     def removed(self) -> dict[str, int]:
         """Return the runs that are gone, with the revision that was removed."""

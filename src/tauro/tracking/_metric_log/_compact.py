@@ -32,7 +32,7 @@ from tauro.tracking._metric_log._parts import (
     stage_part,
 )
 from tauro.tracking._metric_log._rows import Rows
-from tauro.tracking._metric_log._view import SegmentRef, View, open_view
+from tauro.tracking._metric_log._view import SegmentRef, View, list_segments, open_view
 from tauro.tracking._metric_log._whole import WholeSegment, read_whole
 
 PART_ROWS: Final = 1 << 19
@@ -279,3 +279,24 @@ def compact(
         if not alone:
             return Compaction(done=False)
         return Compactor(folder, own, drop, merge=merge).run()
+
+
+def remove(folder: str) -> bool:
+    """Remove an experiment's folder, unless somebody writes or compacts there; tell whether it is.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    if not _fs.is_dir(folder):
+        return True
+    with compaction_lock(folder) as alone:
+        try:
+            idle = alone and all(is_left(ref.path) for ref in list_segments(folder)[0])
+        except FileNotFoundError:  # A compactor on another machine was faster.
+            idle = False
+        if not idle:
+            return False
+        aside = _fs.temporary_name(os.path.dirname(folder))
+        _fs.rename(folder, aside)
+    _fs.remove_tree(aside)
+    return True

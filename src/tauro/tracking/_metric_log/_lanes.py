@@ -53,6 +53,11 @@ class Lanes:
             chosen = list(self._by_thread) if experiment_id is None else [experiment_id]
             return [lane for name in chosen for lane in self._by_thread.get(name, {}).values()]
 
+    def take(self, experiment_id: str) -> list[Lane]:
+        """Forget the lanes of an experiment and return them."""
+        with self._lock:
+            return list(self._by_thread.pop(experiment_id, {}).values())
+
     def clear(self) -> list[Lane]:
         """Forget all lanes and return them."""
         with self._lock:

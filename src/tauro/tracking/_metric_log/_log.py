@@ -12,7 +12,7 @@ from tauro._internal import _fs
 from tauro._internal._ids import new_id
 from tauro.errors import StorageError
 from tauro.tracking._metric_log._background import BackgroundCompaction
-from tauro.tracking._metric_log._compact import Compaction, compact
+from tauro.tracking._metric_log._compact import Compaction, compact, remove
 from tauro.tracking._metric_log._lane import (
     LEAST_SLOTS,
     Durability,
@@ -245,6 +245,22 @@ class MetricLog:
         folder = self._folder_of(experiment_id)
         with storage_errors("Compacting metrics", folder):
             return compact(folder, own=self._own_segments(experiment_id), drop=drop_runs)
+
+    def remove(self, experiment_id: str) -> bool:
+        """Remove every point of an experiment for good; tell whether none is left.
+
+        While a live writer holds a segment, or another process compacts, nothing is removed.
+
+        Raises:
+            StorageError: The disk refused.
+        """
+        folder = self._folder_of(experiment_id)
+        with storage_errors("Removing metrics", folder):
+            for lane in self._lanes.take(experiment_id):
+                with lane.held() as mine:
+                    if mine:
+                        lane.seal()
+            return remove(folder)
 
     def compact_when_due(self, experiment_id: str) -> None:
         """Start a compaction in the background where enough finished segments have gathered.

@@ -79,6 +79,12 @@ class Store:
         with self.catalogue.record_experiment(experiment, data):
             _fs.replace_file(str(folder / f"{experiment.experiment_id}.json"), data)
 
+    def remove_experiment(self, experiment: ExperimentRecord) -> None:
+        """Remove an experiment for good."""
+        folder = self.root / "experiment_tracking" / "experiments"
+        with self.catalogue.forget(experiment):
+            (folder / f"{experiment.experiment_id}.json").unlink()
+
     def remove(self, run: RunRecord) -> None:
         """Remove a run for good."""
         with self.catalogue.forget(run):

@@ -282,8 +282,8 @@ def test_runs_are_deleted_restored_and_removed(
     tracker.restore_run(run)
     assert tracker.count_runs() == 2
     tracker.delete_run(run)
-    assert tracker.gc(older_than_days=1) == []
-    assert tracker.gc() == [run.run_id]
+    assert tracker.gc(older_than_days=1) == {"runs": [], "experiments": []}
+    assert tracker.gc() == {"runs": [run.run_id], "experiments": []}
     assert not [key for key in storage.list_paths() if run.run_id in key]
     with pytest.raises(RunNotFoundError):
         tracker.get_run(run.run_id)
@@ -429,7 +429,7 @@ def test_a_parent_need_not_have_one_any_more(tmp_path: Path) -> None:
         second = tracker.start_run(name="second", parent_run_id=first)
         first.end()
         tracker.delete_run(first)
-        assert tracker.gc() == [first.run_id]
+        assert tracker.gc()["runs"] == [first.run_id]
         third = tracker.start_run(name="third", parent_run_id=second)
         assert third.parent_run_id == second.run_id
 
