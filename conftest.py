@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import signal
 import sys
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -61,26 +64,38 @@ def torture_seed(request: pytest.FixtureRequest) -> int:
 CHORES = ("tauro-compaction", "tauro-compile")
 """Threads that end by themselves."""
 
-TALLY = pytest.StashKey[Counter[str]]()
-COUNTED = ("kills", "faults", "races", "lost", "torn", "unexplained errors")
+DONE = ("kills", "faults", "cuts", "races")
+FOUND = ("lost", "torn", "unexplained errors")
+TALLY = pytest.StashKey[dict[str, Counter[str]]]()
+BEGAN = pytest.StashKey[float]()
 _TORN = ("verify(", "problems(", "torn")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count what the loops do; let the processes that tests start hear Ctrl-C."""
-    config.stash[TALLY] = Counter()
+    config.stash[TALLY] = defaultdict(Counter)
+    config.stash[BEGAN] = time.monotonic()
     # A shell's background job has it ignored, and so have all the processes that it starts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _name(node: pytest.Item) -> str:
+    """Return a loop's name: its module below ``tests`` and its function, all parameters in one."""
+    module = node.nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
+    return f"{module}::{getattr(node, 'originalname', node.name)}"
+
+
 @pytest.fixture
 def torture_report(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Count for the table at the end: ``torture_report(kills=1)``, once it was looked after."""
-    tally = request.config.stash[TALLY]
+    """Count for the table at the end: ``torture_report(kills=1)``, once it was looked after.
 
-    def count(*, kills: int = 0, faults: int = 0, races: int = 0) -> None:
-        tally.update({"kills": kills, "faults": faults, "races": races})
+    ``cuts`` are files cut short or changed at one byte.
+    """
+    tally = request.config.stash[TALLY][_name(request.node)]
+
+    def count(*, kills: int = 0, faults: int = 0, cuts: int = 0, races: int = 0) -> None:
+        tally.update({"kills": kills, "faults": faults, "cuts": cuts, "races": races})
 
     return count
 
@@ -93,7 +108,7 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed and "torture_report" in getattr(item, "fixturenames", ()):
         assert call.excinfo is not None
-        item.config.stash[TALLY][_what_failed(call.excinfo)] += 1
+        item.config.stash[TALLY][_name(item)][_what_failed(call.excinfo)] += 1
     return report
 
 
@@ -106,15 +121,28 @@ def _what_failed(found: pytest.ExceptionInfo[BaseException]) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of a long run."""
+    """Print the table of a long run, as the documentation shows it."""
     config = terminalreporter.config
     if not config.getoption("--torture"):
         return
+    write = terminalreporter.write_line
     tally = config.stash[TALLY]
+    total = sum(tally.values(), Counter[str]())
+    rows = sorted((name, counts) for name, counts in tally.items() if counts.total())
     terminalreporter.section("torture")
-    for name in COUNTED:
-        terminalreporter.write_line(f"{name:<20}{tally[name]:>10}")
-    terminalreporter.write_line(f"{'seed':<20}{config.getoption('--torture-seed'):>10}")
+    columns = (*DONE, *FOUND)
+    write(f"| loop | {' | '.join(columns)} |")
+    write(f"|---|{'---:|' * len(columns)}")
+    for name, counts in (*rows, ("**all**", total)):
+        write(f"| {name} | {' | '.join(str(counts[each]) for each in columns)} |")
+    write("")
+    write(f"seed {config.getoption('--torture-seed')}; {_machine()}")
+    write(f"{time.monotonic() - config.stash[BEGAN]:.0f} s, ended {datetime.now(UTC):%Y-%m-%d}")
+
+
+def _machine() -> str:
+    python = f"Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}, {python}"
 
 
 @pytest.fixture(autouse=True)

@@ -78,8 +78,8 @@ def import_store(context: MLOpsContext, source: StrPath) -> dict[str, Any]:
         other = LocalStorageBackend(folder)
         taken = _Import(context, other).take()
         models: Models = take_models(other, context.storage)
-        if models.versions or models.changes:
-            context.model_registry.compact()
+        # Also what an import that was killed left half done, and the index.
+        context.model_registry.repair()
     return {
         **asdict(taken),
         "there_already": taken.there_already + models.there_already,

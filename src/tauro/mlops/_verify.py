@@ -62,6 +62,8 @@ def _names(storage: StorageBackend) -> Iterator[Damage]:
             record = decode_experiment(storage.read_bytes(key))
         except (msgspec.DecodeError, StorageNotFoundError):
             continue
+        if record.lifecycle == "removing":
+            continue  # Its name is free already.
         claim = name_key(record.name)
         if not storage.exists(claim) and decode_experiment(storage.read_bytes(key)) == record:
             yield Damage(claim, f"is missing; the experiment {record.name!r} has that name")

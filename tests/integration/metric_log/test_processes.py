@@ -137,7 +137,9 @@ def prepared(folder: Path) -> None:
             log.compact("exp")
 
 
-def compaction_killed_at(folder: Path, first: int, every: int) -> None:
+def compaction_killed_at(
+    folder: Path, first: int, every: int, torture_report: Callable[..., None]
+) -> None:
     template = folder / "template"
     prepared(template)
     result = start("die_at_each_call", template, folder / "killed", first, every)
@@ -153,16 +155,21 @@ def compaction_killed_at(folder: Path, first: int, every: int) -> None:
         assert len(MetricLog(copy).history("exp", "run", "m")) == 60, copy.name
         assert list((copy / "exp").glob("*.seg")) == []
         assert log.verify("exp") == []
+        torture_report(kills=1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
-def test_a_compaction_may_be_killed_at_any_call(tmp_path: Path) -> None:
-    compaction_killed_at(tmp_path, first=3, every=5)
+def test_a_compaction_may_be_killed_at_any_call(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
+    compaction_killed_at(tmp_path, 3, 5, torture_report)
 
 
 @pytest.mark.torture
-def test_a_compaction_may_be_killed_at_every_call(tmp_path: Path) -> None:
-    compaction_killed_at(tmp_path, first=0, every=1)
+def test_a_compaction_may_be_killed_at_every_call(
+    tmp_path: Path, torture_report: Callable[..., None]
+) -> None:
+    compaction_killed_at(tmp_path, 0, 1, torture_report)
 
 
 def test_the_segments_of_a_killed_process_are_compacted_those_of_a_live_one_not(

@@ -77,11 +77,8 @@ def check(store: Path, done: list[str]) -> None:
     tracker.close()
 
 
-def turns(request: pytest.FixtureRequest, calls: int, start: int) -> range:
-    """Return the calls to fail: every third in an ordinary run, all of them in a long one."""
-    return (
-        range(1, calls + 1) if request.config.getoption("--torture") else range(start, calls + 1, 3)
-    )
+EVERY = pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.torture)])
+"""Every third call in an ordinary run, all of them in a long one."""
 
 
 def calls_of_a_life(folder: Path) -> list[str]:
@@ -114,12 +111,10 @@ def live_with_fault(store: Path, turn: int, fault: Callable[[str, str], int | No
     return done
 
 
+@EVERY
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["ENOSPC", "EIO"])
 def test_a_failing_call_loses_nothing_acknowledged(
-    tmp_path: Path,
-    code: int,
-    request: pytest.FixtureRequest,
-    torture_report: Callable[..., None],
+    tmp_path: Path, code: int, every: int, torture_report: Callable[..., None]
 ) -> None:
     """Whichever call fails: a clear error of ours, and all that was acknowledged is there."""
 
@@ -128,13 +123,15 @@ def test_a_failing_call_loses_nothing_acknowledged(
 
     calls = calls_of_a_life(tmp_path)
     assert len(calls) > 40
-    for turn in turns(request, len(calls), 1 + (code == errno.EIO)):
+    first = 2 if every > 1 and code == errno.EIO else 1
+    for turn in range(first, len(calls) + 1, every):
         store = tmp_path / f"store{turn}"
         done = live_with_fault(store, turn, fail)
         check(store, done)
         torture_report(faults=1)
 
 
+@pytest.mark.faults
 def test_a_short_write_is_completed(tmp_path: Path, torture_report: Callable[..., None]) -> None:
     """A write that takes one byte is repeated for the rest; everything succeeds."""
 
@@ -151,11 +148,12 @@ def test_a_short_write_is_completed(tmp_path: Path, torture_report: Callable[...
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@EVERY
 def test_a_death_at_any_call_loses_nothing_acknowledged(
-    tmp_path: Path, request: pytest.FixtureRequest, torture_report: Callable[..., None]
+    tmp_path: Path, every: int, torture_report: Callable[..., None]
 ) -> None:
     """The process ends before each call in turn; a fresh one finds all that was acknowledged."""
-    for turn in turns(request, len(calls_of_a_life(tmp_path)), 3):
+    for turn in range(every, len(calls_of_a_life(tmp_path)) + 1, every):
         store, board = tmp_path / f"store{turn}", tmp_path / f"board{turn}"
         child = os.fork()
         if child == 0:

@@ -207,10 +207,14 @@ def _in_fork(body: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.faults
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("durability", ["process", "disk"])
 def test_killed_at_any_call_all_or_nothing_has_happened(
-    tmp_path: Path, kind: type[Transaction], durability: str
+    tmp_path: Path,
+    kind: type[Transaction],
+    durability: str,
+    torture_report: Callable[..., None],
 ) -> None:
     outcomes = set()
     for at in itertools.count():
@@ -235,12 +239,17 @@ def test_killed_at_any_call_all_or_nothing_has_happened(
         assert not [name for name in _left_over(root) if not name.endswith((".lock", ".holder"))]
         if code == 0:
             break
+        torture_report(kills=1)
     assert outcomes == {False, True}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("durability", ["process", "disk"])
 def test_with_any_call_failing_what_the_caller_was_told_is_what_happened(
-    tmp_path: Path, kind: type[Transaction], durability: str
+    tmp_path: Path,
+    kind: type[Transaction],
+    durability: str,
+    torture_report: Callable[..., None],
 ) -> None:
     failures = 0
     for at in itertools.count():
@@ -266,6 +275,7 @@ def test_with_any_call_failing_what_the_caller_was_told_is_what_happened(
         failures += told != "done"
         if not reached:
             break
+        torture_report(faults=1)
     assert failures > 10
 
 

@@ -6,7 +6,7 @@ import errno
 import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -324,7 +324,10 @@ def test_what_came_while_views_were_written_is_not_given_up_for_them(
     assert sorted(store.fresh().ids()) == [*expected, "z"]
 
 
-def test_a_failed_read_is_an_error_and_the_next_search_is_right(filled: Store) -> None:
+@pytest.mark.faults
+def test_a_failed_read_is_an_error_and_the_next_search_is_right(
+    filled: Store, torture_report: Callable[..., None]
+) -> None:
     """At no step is something taken for read that was not."""
     failed = 0
     warm = filled.fresh()
@@ -345,4 +348,5 @@ def test_a_failed_read_is_an_error_and_the_next_search_is_right(filled: Store) -
             finally:
                 _fs.set_fault_hook(None)
             assert set(store.ids()) == set(filled.ids())
+            torture_report(faults=1)
     assert failed > 10

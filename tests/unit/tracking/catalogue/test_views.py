@@ -7,7 +7,7 @@ import errno
 import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +290,10 @@ def test_one_process_publishes_at_a_time(store: Store) -> None:
     assert store.catalogue.publish() is True
 
 
-def test_a_failure_at_every_step_of_a_publication_loses_nothing(store: Store) -> None:
+@pytest.mark.faults
+def test_a_failure_at_every_step_of_a_publication_loses_nothing(
+    store: Store, torture_report: Callable[..., None]
+) -> None:
     store.put(*RUNS)
     store.catalogue.publish()
     expected = ["a", "b"]
@@ -310,6 +313,7 @@ def test_a_failure_at_every_step_of_a_publication_loses_nothing(store: Store) ->
         _fs.set_fault_hook(None)
         assert sorted(store.ids()) == sorted(expected)
         assert sorted(store.fresh().ids()) == sorted(expected)
+        torture_report(faults=1)
     store.catalogue.close()
     assert store.journals() == []
     assert sorted(store.fresh().ids()) == sorted(expected)

@@ -117,9 +117,16 @@ CASES = [
 ]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("durability", "maps", "short", "code"), CASES)
 def test_writing(
-    tmp_path: Path, durability: Durability, code: int, *, maps: bool, short: bool
+    tmp_path: Path,
+    durability: Durability,
+    code: int,
+    torture_report: Callable[..., None],
+    *,
+    maps: bool,
+    short: bool,
 ) -> None:
     calls = calls_of(tmp_path / "count", durability, maps=maps)
     seen: set[str] = set()
@@ -139,6 +146,7 @@ def test_writing(
         _fs.set_fault_hook(None)
         failed += len(scenario.errors)
         scenario.check()
+        torture_report(faults=1)
     assert failed > 0
     assert {"open", "lock", "rename", "truncate"} <= seen
     assert ("map" in seen) == maps
@@ -237,7 +245,8 @@ def test_a_flush_that_failed_is_not_forgotten(tmp_path: Path) -> None:
     assert MetricLog(tmp_path).history("exp", "run", "m").value.tolist() == [1.0]
 
 
-def test_compacting_and_reading(tmp_path: Path) -> None:
+@pytest.mark.faults
+def test_compacting_and_reading(tmp_path: Path, torture_report: Callable[..., None]) -> None:
     template = tmp_path / "template"
     for seed in range(2):
         log = MetricLog(template)
@@ -272,6 +281,7 @@ def test_compacting_and_reading(tmp_path: Path) -> None:
         for number in range(len(counting.calls))
         for error in attempt(str(number), Faults(number, errno.EIO))
     ]
+    torture_report(faults=len(counting.calls))
     assert len(errors) > 10
     assert all("injected" in str(error) for error in errors)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ LONG = pytest.param(1, marks=pytest.mark.torture)
 @pytest.mark.parametrize("every", [5, LONG])
 @pytest.mark.parametrize("sealed", [True, False])
 def test_every_truncation_at_every_byte_reads_as_a_prefix(
-    tmp_path: Path, every: int, *, sealed: bool
+    tmp_path: Path, every: int, torture_report: Callable[..., None], *, sealed: bool
 ) -> None:
     path = write(tmp_path, sealed=sealed)
     whole, data = everything(tmp_path), path.read_bytes()
@@ -65,12 +66,13 @@ def test_every_truncation_at_every_byte_reads_as_a_prefix(
         assert count >= before
         before = count
         MetricLog(tmp_path).verify("exp")
+        torture_report(cuts=1)
 
 
 @pytest.mark.parametrize("every", [7, LONG])
 @pytest.mark.parametrize("sealed", [True, False])
 def test_every_flipped_byte_is_noticed_and_never_read(
-    tmp_path: Path, every: int, *, sealed: bool
+    tmp_path: Path, every: int, torture_report: Callable[..., None], *, sealed: bool
 ) -> None:
     path = write(tmp_path, sealed=sealed, points=6)
     whole, data = everything(tmp_path), path.read_bytes()
@@ -82,6 +84,7 @@ def test_every_flipped_byte_is_noticed_and_never_read(
         damaged[place] ^= chance.choice([1, 0x80, 0xFF, damaged[place] or 1])
         path.write_bytes(damaged)
         assert log.verify("exp"), f"byte {place} was changed and not noticed"
+        torture_report(cuts=1)
         if place < HEADER_SIZE and every > 1 and place % 8:
             continue
         found = everything(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -252,8 +252,11 @@ def test_a_removal_is_told_and_a_hook_may_refuse_it(
     assert observers.metrics.get_counter("experiments_removed") == 1
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("operation", ["rename", "unlink", "write", "rmtree"])
-def test_a_removal_that_was_cut_short_is_completed(tmp_path: Path, operation: str) -> None:
+def test_a_removal_that_was_cut_short_is_completed(
+    tmp_path: Path, operation: str, torture_report: Callable[..., None]
+) -> None:
     """Whichever call fails: what was begun cannot be restored, is no damage, and goes next time."""
     store = tmp_path / "store"
     for turn in range(1, 40):
@@ -286,6 +289,7 @@ def test_a_removal_that_was_cut_short_is_completed(tmp_path: Path, operation: st
                 tracker.get_run(run.run_id)
         if not failed:
             return
+        torture_report(faults=1)
     pytest.fail("the collection never came to its end")
 
 
