@@ -57,16 +57,22 @@ def plain_environment() -> dict[str, str]:
 
 
 def measure(python: str, script: Path, *arguments: object, timeout: float = 900) -> dict[str, Any]:
-    """Run a worker script in an environment; return the JSON of its last line."""
+    """Run a worker script in an environment; return the JSON of its last line.
+
+    Where it fails, or takes longer than ``timeout`` seconds, return ``{"error": why}``.
+    """
     command = [python, str(script), *map(str, arguments)]
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        env=plain_environment(),
-    )
+    try:
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=plain_environment(),
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"took longer than {timeout:.0f} s"}
     if result.returncode:
         return {"error": result.stderr.strip().splitlines()[-1] if result.stderr else "failed"}
     found: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
