@@ -18,6 +18,8 @@ from tauro.types import StrPath
 _PART = r"(?!\.{1,2}(?:/|\Z)|\.tmp-)[^/\\\0\ud800-\udfff]+"
 _KEY = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 _LONGEST_PART: Final = 255
+_LONGEST_KEY: Final = 1024
+"""What object stores take; file systems take four times as much, with the root before it."""
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -51,6 +53,12 @@ def check_key(path: StrPath) -> str:
             f"A part of the storage key {key[:80]!r}… is longer than {_LONGEST_PART} bytes.",
             context={"path": key[:200]},
         )
+    if len(key) > _LONGEST_PART and len(os.fsencode(key)) > _LONGEST_KEY:
+        raise PathNotAllowedError(
+            f"The storage key {key[:80]!r}… is longer than {_LONGEST_KEY} bytes.",
+            context={"path": key[:200]},
+            suggestions=["Use fewer folders, or shorter names."],
+        )
     return key
 
 
@@ -63,6 +71,8 @@ def check_source(path: StrPath) -> Path:
         PathNotAllowedError: The path has ``..`` segments, or is neither a file nor a folder.
         FileNotFoundError: Nothing is there.
     """
+    if not os.fspath(path):
+        raise PathNotAllowedError("The path of what is to be copied is empty.")
     source = Path(path)
     if ".." in source.parts:
         raise PathNotAllowedError(

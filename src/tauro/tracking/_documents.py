@@ -19,6 +19,7 @@ import msgspec
 from tauro.errors import (
     CorruptDataError,
     ExperimentNotFoundError,
+    PathNotAllowedError,
     RunNotFoundError,
     StorageExistsError,
     StorageNotFoundError,
@@ -265,7 +266,7 @@ class Documents:
         key = experiment_key(experiment_id)
         try:
             return decode_experiment(self.storage.read_bytes(key))
-        except StorageNotFoundError as error:
+        except (StorageNotFoundError, PathNotAllowedError) as error:  # An id is no path.
             raise ExperimentNotFoundError(
                 f"There is no experiment {experiment_id!r}.",
                 context={"experiment_id": experiment_id},

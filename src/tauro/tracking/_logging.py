@@ -181,7 +181,7 @@ class LogVerbs(LifecycleVerbs):
             timestamps: Milliseconds since the epoch, shape (n,); by default now.
 
         Raises:
-            TrackingValidationError: A column is not acceptable; nothing of it was written.
+            TrackingValidationError: A column is not acceptable; nothing was written.
         """
         named = dict(columns.items()) if hasattr(columns, "items") else columns
         arrays = {
@@ -190,10 +190,7 @@ class LogVerbs(LifecycleVerbs):
         }
         times = None if timestamps is None else _times_ns(timestamps)
         run = self._to_write(run_id)
-        writer = self._log.writer(run.experiment_id, run.run_id)
-        for key, column in arrays.items():
-            at = np.arange(len(column)) if steps is None else steps
-            writer.append_batch(key, column, at, times)
+        self._log.writer(run.experiment_id, run.run_id).append_columns(arrays, steps, times)
 
     def flush_metrics(self, run_id: RunLike | None = None) -> None:
         """Synchronise logged points with the disk, where the durability is ``disk``.
@@ -471,7 +468,18 @@ def _ns(timestamp: int) -> int:
             f"timestamp is {timestamp!r}; expected whole milliseconds since the epoch.",
             suggestions=["int(time.time() * 1000) is now."],
         )
+    if abs(timestamp) > _LATEST_MS:
+        raise TrackingValidationError(
+            f"timestamp is {_shown(timestamp)}; expected milliseconds since the epoch, at most "
+            f"{_LATEST_MS}.",
+            suggestions=["int(time.time() * 1000) is now."],
+        )
     return int(timestamp) * _NS_PER_MS
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _column(key: str, values: ArrayLike) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -393,6 +393,10 @@ def _ids(experiments: ExperimentLike | Sequence[ExperimentLike] | None) -> list[
         return None
     if isinstance(experiments, (str, Experiment)):
         experiments = [experiments]
+    if not isinstance(experiments, Iterable):
+        raise TrackingValidationError(
+            f"Got {type(experiments).__name__} where experiments or their ids are expected."
+        )
     return [str(experiment_id_of(each)) for each in experiments]
 
 

@@ -47,7 +47,7 @@ def parse_status(status: RunStatus | str) -> RunStatus:
     except ValueError as error:
         raise TrackingValidationError(
             f"{status!r} is not the status of a run.",
-            suggestions=did_you_mean(text, list(RunStatus))
+            suggestions=did_you_mean(text, [each.value for each in RunStatus])
             or [f"Expected one of {', '.join(RunStatus)}."],
         ) from error
     return found

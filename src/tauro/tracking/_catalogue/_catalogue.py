@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tauro.errors import MLOpsError, TrackingValidationError
 from tauro.tracking._catalogue._documents import DocumentSource, LocalDocuments
@@ -168,8 +168,7 @@ class RunCatalogue:
         digest = query_digest(filter, order_by or (), ids, include_deleted)
         order = order or _NEWEST_FIRST
         cursor = decode_token(page_token, digest, len(order)) if page_token else None
-        if limit is not None and limit < 0:
-            raise TrackingValidationError(f"limit is {limit}; expected 0 or more, or None for all.")
+        _check_limit(limit)
         with self._loader.guard:
             view = self._fresh()
             rows = self._passing(expression, ids, include_deleted=include_deleted)
@@ -347,3 +346,12 @@ class RunCatalogue:
     def _fresh(self) -> View:
         self._loader.refresh()
         return self._loader.view
+
+
+def _check_limit(limit: Any) -> None:
+    if limit is not None and (
+        isinstance(limit, bool) or not hasattr(limit, "__index__") or limit < 0
+    ):
+        raise TrackingValidationError(
+            f"limit is {limit!r}; expected a whole number of 0 or more, or None for all."
+        )

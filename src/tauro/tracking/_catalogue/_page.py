@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,6 +17,8 @@ from tauro.tracking._query._rowwise import raw_value
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SHOWN: Final = 20
 
 
 class RunRow(dict[str, Any]):
@@ -57,6 +59,10 @@ class RunPage:
 
     def __repr__(self) -> str:
         return f"RunPage({len(self)} of {self.total} runs)"
+
+    def _repr_html_(self) -> str:
+        head = f"<div>{len(self)} of {self.total} runs</div>"
+        return head + str(self.to_pandas().to_html(max_rows=_SHOWN, max_cols=_SHOWN))
 
     @property
     def run_ids(self) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,66 +12,54 @@ from numpy.typing import ArrayLike, NDArray
 
 from tauro.errors import TrackingValidationError
 from tauro.tracking._metric_log._format import MAX_NAME_BYTES
+from tauro.validation import validate_metric_key, validate_metric_step, validate_metric_value
 
 _INT64: Final = range(-(1 << 63), 1 << 63)
+_SHOWN: Final = 80
 
 
 def refuse(what: str, got: Any, expected: str, *hints: str) -> TrackingValidationError:
     """Return the error for a value that cannot be logged."""
+    shown = repr(got)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
     return TrackingValidationError(
-        f"{what} is {got!r} of type {type(got).__name__}; expected {expected}. "
+        f"{what} is {shown} of type {type(got).__name__}; expected {expected}. "
         f"Nothing was written.",
-        context={"got": repr(got)[:200]},
+        context={"got": shown},
         suggestions=hints,
     )
 
 
 def as_value(key: str, value: Any) -> float:
-    """Return a metric's value as a float: of an int, a numpy scalar, a zero-dimensional array."""
-    if isinstance(value, float):
-        return float(value)
-    what = f"The value of metric {key!r}"
-    number = value.item() if getattr(value, "ndim", None) == 0 else value
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        number = _from_protocol(number, what)
-    try:
-        return float(number)
-    except OverflowError as error:
-        hint = "Scale the value, or log it as a parameter."
-        raise refuse(what, value, "a number within the range of a float64", hint) from error
+    """Return a metric's value as a float."""
+    return validate_metric_value(value, key=key, error=TrackingValidationError)
 
 
-def _from_protocol(value: Any, what: str) -> float:
-    """Convert number-like objects (Decimal, Fraction); refuse what only looks like a number."""
-    if (
-        isinstance(value, (bool, np.bool_, complex, str, bytes, bytearray))
-        or hasattr(value, "__len__")
-        or not hasattr(type(value), "__float__")
-    ):
-        hint = "Convert it: float(value). A bool, a complex number and text are not metrics."
-        raise refuse(what, value, "a real number", hint)
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise refuse(what, value, "a real number") from error
+def as_step(key: str, step: Any) -> int:
+    """Return a metric's step, an int64."""
+    return validate_metric_step(step, key=key, error=TrackingValidationError)
 
 
-def as_integer(what: str, value: Any) -> int:
-    """Return an int64: a step or a time in nanoseconds."""
+def as_key(key: Any) -> str:
+    """Return a metric's key."""
+    return validate_metric_key(key, error=TrackingValidationError)
+
+
+def as_time(what: str, value: Any) -> int:
+    """Return a time in nanoseconds, an int64."""
     if isinstance(value, (bool, np.bool_)):
         raise refuse(what, value, "an integer")
     try:
         number = operator.index(value)
     except TypeError as error:
-        hint = "Steps are whole numbers; round a fraction, and keep time in `timestamp`."
-        raise refuse(what, value, "an integer", hint) from error
+        raise refuse(what, value, "an integer of nanoseconds") from error
     if number not in _INT64:
         raise refuse(what, value, "an integer of 64 bits")
     return number
 
 
 def as_name(what: str, text: Any) -> bytes:
-    """Return a run id or key as bytes."""
+    """Return a run's id, or a key, as bytes."""
     if not isinstance(text, str) or not text or "\0" in text:
         raise refuse(what, text, "text that is not empty and holds no NUL character")
     try:
@@ -102,14 +91,24 @@ def as_values(key: str, values: ArrayLike | Sequence[Any]) -> NDArray[np.float64
     return np.array([as_value(key, value) for value in column.tolist()], np.float64)
 
 
-def as_integers(what: str, values: Any, count: int) -> NDArray[np.int64]:
-    """Return a column of ``count`` int64; a single integer stands for all of them."""
+def as_steps(key: str, steps: Any, count: int) -> NDArray[np.int64]:
+    """Return a column of ``count`` steps; a single one stands for all of them."""
+    return _integers(f"The step of metric {key!r}", steps, count, functools.partial(as_step, key))
+
+
+def as_times(key: str, times: Any, count: int) -> NDArray[np.int64]:
+    """Return a column of ``count`` times; a single one stands for all of them."""
+    what = f"The timestamp of metric {key!r}"
+    return _integers(what, times, count, functools.partial(as_time, what))
+
+
+def _integers(what: str, values: Any, count: int, check: Callable[[Any], int]) -> NDArray[np.int64]:
     if np.ndim(values) == 0:
         number = values.item() if isinstance(values, np.ndarray) else values
-        return np.broadcast_to(np.int64(as_integer(what, number)), count)
+        return np.broadcast_to(np.int64(check(number)), count)
     column = np.asarray(values)
     if column.shape != (count,):
         raise refuse(what, column.shape, f"one dimension of {count}, as the values have")
     if column.dtype.kind == "i":
         return column.astype(np.int64, copy=False)
-    return np.array([as_integer(what, value) for value in column.tolist()], np.int64)
+    return np.array([check(value) for value in column.tolist()], np.int64)

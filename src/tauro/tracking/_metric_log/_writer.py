@@ -23,9 +23,11 @@ from tauro.tracking._metric_log._format import (
 from tauro.tracking._metric_log._lane import MAX_KEYS, Block, Lane, storage_error
 from tauro.tracking._metric_log._segment import Segment
 from tauro.tracking._metric_log._values import (
-    as_integer,
-    as_integers,
-    as_name,
+    as_key,
+    as_step,
+    as_steps,
+    as_time,
+    as_times,
     as_value,
     as_values,
     refuse,
@@ -81,7 +83,7 @@ class RunWriter:
         if timestamp_ns is None:
             timestamp_ns = now_ns()
         if type(step) is not int:
-            step = as_integer(f"The step of metric {key!r}", step)
+            step = as_step(key, step)
         if metadata is None:
             try:
                 segment, table = self._tables[get_ident()]
@@ -112,9 +114,9 @@ class RunWriter:
     def _append_slowly(
         self, key: str, value: float, step: int, timestamp_ns: int, metadata: Any
     ) -> None:
-        as_name("The key of a metric", key)
-        step = as_integer(f"The step of metric {key!r}", step)
-        timestamp_ns = as_integer(f"The timestamp of metric {key!r}", timestamp_ns)
+        as_key(key)
+        step = as_step(key, step)
+        timestamp_ns = as_time(f"The timestamp of metric {key!r}", timestamp_ns)
         text = _as_metadata(key, metadata)
         with self._log.lane(self.experiment_id) as lane:
             bound = lane.append(self.run_id, key, (step, timestamp_ns, value), text)
@@ -134,8 +136,8 @@ class RunWriter:
             TrackingValidationError: A point cannot be logged; nothing was written.
             StorageError: The disk refused; the first of the points may have been accepted.
         """
-        step = as_integer("The step", step)
-        timestamp_ns = as_integer("The timestamp", timestamp_ns)
+        step = as_step("", step)
+        timestamp_ns = as_time("The timestamp", timestamp_ns)
         points = [(key, as_value(key, value)) for key, value in values.items()]
         bound = self._tables.get(get_ident())
         if bound is not None and all(key in bound[1] for key in values):
@@ -143,7 +145,7 @@ class RunWriter:
                 self.append(key, value, step, timestamp_ns)
             return
         for key in values:
-            as_name("The key of a metric", key)
+            as_key(key)
         with self._log.lane(self.experiment_id) as lane:
             for first in range(0, len(points), MAX_KEYS):
                 row = points[first : first + MAX_KEYS]
@@ -168,19 +170,36 @@ class RunWriter:
             TrackingValidationError: Some point cannot be logged; nothing was written.
             StorageError: The disk refused; a first part of the column may have been accepted.
         """
-        name = key if isinstance(key, str) else "of the batch"
-        column = as_values(name, values)
-        count = len(column)
-        keys, codes = _as_keys(key, count)
-        step_column = as_integers(f"The step of metric {name!r}", steps, count)
-        now = now_ns() if timestamps_ns is None else timestamps_ns
-        time_column = as_integers(f"The timestamp of metric {name!r}", now, count)
-        for one in keys:
-            as_name("The key of a metric", one)
-        block = Block(keys, codes, step_column, time_column, column)
+        self._append_blocks([_as_block(key, values, steps, timestamps_ns)])
+
+    def append_columns(
+        self,
+        columns: Mapping[str, ArrayLike],
+        steps: ArrayLike | None = None,
+        timestamps_ns: ArrayLike | None = None,
+    ) -> None:
+        """Append a column of each of several metrics, as :meth:`append_batch` does.
+
+        Args:
+            columns: By metric.
+            steps: Of each column; by default counted from 0.
+            timestamps_ns: Of each column; now by default.
+
+        Raises:
+            TrackingValidationError: Some point cannot be logged; nothing was written.
+            StorageError: The disk refused; a first part may have been accepted.
+        """
+        blocks, counted = [], {size: np.arange(size) for size in {*map(np.size, columns.values())}}
+        for key, values in columns.items():
+            at = counted[np.size(values)] if steps is None else steps
+            blocks.append(_as_block(key, values, at, timestamps_ns))
+        self._append_blocks(blocks)
+
+    def _append_blocks(self, blocks: Sequence[Block]) -> None:
         with self._log.lane(self.experiment_id) as lane:
-            for first in range(0, len(keys), MAX_KEYS):
-                lane.append_block(self.run_id, block.of_keys(first, MAX_KEYS))
+            for block in blocks:
+                for first in range(0, len(block.keys), MAX_KEYS):
+                    lane.append_block(self.run_id, block.of_keys(first, MAX_KEYS))
 
     def close(self) -> None:
         """Forget what was kept for speed. Points logged later are accepted and kept."""
@@ -194,6 +213,24 @@ class RunWriter:
     def reset(self) -> None:
         """Forget the segments of the parent process, after a fork."""
         self._tables = {}
+
+
+def _as_block(
+    key: str | Sequence[str],
+    values: ArrayLike,
+    steps: ArrayLike,
+    timestamps_ns: ArrayLike | None,
+) -> Block:
+    name = key if isinstance(key, str) else "of the batch"
+    column = as_values(name, values)
+    count = len(column)
+    keys, codes = _as_keys(key, count)
+    step_column = as_steps(name, steps, count)
+    now = now_ns() if timestamps_ns is None else timestamps_ns
+    time_column = as_times(name, now, count)
+    for one in keys:
+        as_key(one)
+    return Block(keys, codes, step_column, time_column, column)
 
 
 def _as_keys(key: str | Sequence[str], count: int) -> tuple[list[str], NDArray[np.intp]]:

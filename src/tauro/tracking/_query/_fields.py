@@ -5,7 +5,7 @@ from __future__ import annotations
 from tauro._internal._close import close_matches
 from tauro.errors import FilterSyntaxError
 from tauro.tracking._query._ast import Field, Kind, Space
-from tauro.tracking._query._lexer import KEYWORDS, Token, TokenKind, syntax_error
+from tauro.tracking._query._lexer import KEYWORDS, Token, TokenKind, brief, syntax_error
 from tauro.tracking._query._schema import SPACE_KINDS, Schema
 
 
@@ -55,6 +55,7 @@ def _attribute(text: str, token: Token, name: str, schema: Schema) -> Field:
         return Field("tags", name, Kind.LOOSE)
     spaces: list[Space] = ["metrics", "params", "tags"]
     hints = _hint(name, [*schema.attributes, *schema.aliases])
+    name = brief(name)
     hints.append(
         "Metrics, parameters and tags are written "
         + ", ".join(f"{space}.{name}" for space in spaces if space in schema.spaces)
@@ -79,7 +80,7 @@ def _no_field(text: str, token: Token, schema: Schema) -> FilterSyntaxError:
         hints.append("Single quotes make a text; the field stands left of the operator, unquoted.")
     elif token.text.casefold() in KEYWORDS:
         hints.append(f"A tag, metric or parameter of this name is quoted: `{token.text}`.")
-    shown = text[token.start : token.end]
+    shown = brief(text[token.start : token.end])
     return syntax_error(text, token.start, token.end, f"Expected {expected}, not {shown!r}", hints)
 
 

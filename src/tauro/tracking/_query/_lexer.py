@@ -83,6 +83,11 @@ def syntax_error(
     )
 
 
+def brief(text: str) -> str:
+    """Return a piece of the text as a message shows it."""
+    return text if len(text) <= _SHOWN // 2 else f"{text[: _SHOWN // 2]}…"
+
+
 def tokenize(text: str) -> list[Token]:
     """Return the tokens of a text, the last one being its end.
 

@@ -8,7 +8,7 @@ from typing import Final
 from tauro._internal._close import did_you_mean
 from tauro.errors import FilterSyntaxError
 from tauro.tracking._query._ast import Field, Kind, Value
-from tauro.tracking._query._lexer import Token, TokenKind, syntax_error
+from tauro.tracking._query._lexer import Token, TokenKind, brief, syntax_error
 from tauro.tracking._query._schema import Schema
 from tauro.tracking._query._values import microseconds_of
 
@@ -87,7 +87,7 @@ def _loose(text: str, token: Token, field: Field) -> tuple[Value, Kind]:
         return float(token.text), Kind.NUMBER
     if token.is_keyword("true", "false"):
         return token.text.casefold() == "true", Kind.BOOLEAN
-    shown = text[token.start : token.end]
+    shown = brief(text[token.start : token.end])
     hint = [f"Quote it: '{shown}'."] if token.kind is TokenKind.NAME else []
     raise _expected(text, token, field, "a quoted text, a number, true or false", hint)
 
@@ -102,7 +102,7 @@ def _expected(
 ) -> FilterSyntaxError:
     if token.is_keyword("null"):
         hints = [f"Write {field} IS NULL or {field} IS NOT NULL."]
-    shown = text[token.start : token.end]
+    shown = brief(text[token.start : token.end])
     got = f", not {shown!r}" if shown else "; the text ends here"
     return syntax_error(
         text, token.start, token.end, f"{field} is compared with {expected}{got}", hints or []

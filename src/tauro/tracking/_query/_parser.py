@@ -36,7 +36,7 @@ from tauro.tracking._query._ast import (
     Value,
 )
 from tauro.tracking._query._fields import read_field
-from tauro.tracking._query._lexer import Token, TokenKind, syntax_error, tokenize
+from tauro.tracking._query._lexer import Token, TokenKind, brief, syntax_error, tokenize
 from tauro.tracking._query._literals import read_literal
 from tauro.tracking._query._schema import RUNS, Schema
 
@@ -87,7 +87,7 @@ def parse_order(parts: Iterable[str], schema: Schema = RUNS) -> tuple[OrderKey, 
                 text,
                 rest.start,
                 rest.end,
-                f"Expected ASC, DESC or the end after {field}, not {rest.text!r}",
+                f"Expected ASC, DESC or the end after {field}, not {brief(rest.text)!r}",
                 ["Several fields are several entries of the list."] if rest.text == "," else [],
             )
         keys.append(OrderKey(field, descending=descending))
@@ -107,7 +107,7 @@ class _Parser:
     def parse(self) -> Expression:
         expression = self._disjunction()
         if self._token.kind is not TokenKind.END:
-            shown = self._text[self._token.start : self._token.end]
+            shown = brief(self._text[self._token.start : self._token.end])
             raise self._error(f"Expected AND, OR or the end, not {shown!r}")
         return expression
 
