@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from tauro.drift._stream import StreamDetector, at_least, positive
+from tauro.drift._checks import at_least, positive
+from tauro.drift._stream import StreamDetector
 
 
 class ADWIN(StreamDetector):

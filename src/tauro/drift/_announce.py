@@ -6,11 +6,27 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from tauro.drift._models import ConceptDriftReport, DataDriftReport, ModelDriftReport
+from tauro.errors import DriftOptionError
 from tauro.events import EventType, get_observers
 
 Found: TypeAlias = DataDriftReport | ModelDriftReport | ConceptDriftReport
 Alert: TypeAlias = Callable[[Found], Any]
 """Called with a report that found drift. What it raises reaches the caller of the check."""
+
+
+def check_alerts(given: Any) -> tuple[Alert, ...]:
+    """Return the alerts, of which one or several may be given.
+
+    Raises:
+        DriftOptionError: One cannot be called.
+    """
+    alerts = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    for alert in alerts:
+        if not callable(alert):
+            raise DriftOptionError(
+                f"on_drift is {given!r}; a function that takes the report is needed, or several."
+            )
+    return alerts
 
 
 def announce(report: Found, alerts: Sequence[Alert]) -> None:

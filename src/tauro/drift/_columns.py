@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Literal, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +18,25 @@ from tauro.drift._read import (
 )
 from tauro.drift._samples import CategoricalSample, Kind, Sample, Side
 from tauro.drift._sources import Raw
-from tauro.errors import DriftMissingError, DriftTypeError
+from tauro.errors import DriftMissingError, DriftOptionError, DriftTypeError
 
 OTHERS: Final = "(others)"
 """The category in which a profile counts its rarest ones."""
 _TEXT_DISTINCT: Final = 100
 _TEXT_SHARE: Final = 0.5
+
+
+def chosen_columns(columns: Any) -> list[str]:
+    """Return the names given as ``columns=``, each once.
+
+    Raises:
+        DriftOptionError: They are no list, or none is given.
+    """
+    iterable = isinstance(columns, Iterable) and not isinstance(columns, (str, bytes))
+    names = list(dict.fromkeys(str(name) for name in columns)) if iterable else []
+    if not names:
+        raise DriftOptionError(f"columns is {columns!r}; a list of column names is needed.")
+    return names
 
 
 class RawColumn:

@@ -10,14 +10,14 @@ import numpy as np
 
 from tauro._internal._close import did_you_mean
 from tauro.drift._categorical import contingency, new_category_test, share_test
-from tauro.drift._columns import pair
+from tauro.drift._columns import chosen_columns, pair
 from tauro.drift._options import DriftOptions
 from tauro.drift._parallel import map_columns
 from tauro.drift._registry import categorical_test, numeric_test
 from tauro.drift._samples import CategoricalSample, Kind, NumericSample, Sample, TestOutcome
 from tauro.drift._summary import Summary, summarise_categories, summarise_numbers
 from tauro.drift._tables import Table
-from tauro.errors import DriftColumnsError, DriftMissingError, DriftOptionError
+from tauro.errors import DriftColumnsError, DriftMissingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,15 @@ def columns_to_compare(
     """
     ours, theirs = list(reference.names), list(current.names)
     if columns is not None:
-        if isinstance(columns, str) or not columns:
-            raise DriftOptionError(f"columns is {columns!r}; a list of column names is needed.")
+        chosen = chosen_columns(columns)
         for side, names in (("reference", ours), ("current", theirs)):
-            if absent := [name for name in columns if name not in names]:
+            if absent := [name for name in chosen if name not in names]:
                 raise DriftColumnsError(
                     f"The {side} data has no column {', '.join(map(repr, absent))}.",
                     context={"side": side, "absent": absent},
                     suggestions=did_you_mean(absent[0], names) or [f"It has {_listed(names)}."],
                 )
-        return list(dict.fromkeys(columns))
+        return chosen
     absent = [name for name in ours if name not in set(theirs)]
     extra = [name for name in theirs if name not in set(ours)]
     if absent or extra:

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from tauro._internal._close import did_you_mean
 from tauro._internal._optional import load
+from tauro.drift._checks import one_of
 from tauro.drift._models import ConceptDriftReport
 from tauro.drift._stream import StreamDetector
 from tauro.drift._words import number
@@ -32,11 +32,7 @@ def create_stream_detector(method: str, **options: Any) -> StreamDetector:
     Raises:
         DriftOptionError: An unknown method or option.
     """
-    if method not in METHODS:
-        raise DriftOptionError(
-            f"method is {method!r}; one of {', '.join(METHODS)} is needed.",
-            suggestions=did_you_mean(method, METHODS),
-        )
+    one_of("method", method, METHODS)
     try:
         detector: StreamDetector = load(METHODS[method])(**options)
     except TypeError as error:

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final, Literal
 
 from tauro._internal._close import did_you_mean
-from tauro.drift._announce import Alert, announce
+from tauro.drift._announce import Alert, announce, check_alerts
 from tauro.drift._compare import columns_to_compare, compare
 from tauro.drift._concept import watch_errors
 from tauro.drift._decide import Correction
@@ -73,14 +73,14 @@ class DriftDetector:
         workers: int | None = None,
         on_drift: Alert | Sequence[Alert] = (),
     ) -> None:
-        self.alerts: tuple[Alert, ...] = (on_drift,) if callable(on_drift) else tuple(on_drift)
+        self.alerts: tuple[Alert, ...] = check_alerts(on_drift)
         self.tenant_id = tenant_id
         self.options: DriftOptions = make_options(
             min_effect,
             numeric_test=numeric_test,
             categorical_test=categorical_test,
             correction=correction,
-            kinds=dict(kinds or {}),
+            kinds=kinds or {},
             infinite=infinite,
             min_rows=min_rows,
             seed=seed,
@@ -97,8 +97,8 @@ class DriftDetector:
 
     def detect_data_drift(
         self,
-        reference_data: Any,
-        current_data: Any,
+        reference_data: Any = None,
+        current_data: Any = None,
         threshold: float = 0.05,
         *,
         columns: Sequence[str] | None = None,
@@ -131,8 +131,8 @@ class DriftDetector:
         together: tuple[MultivariateDrift, ...] = ()
         if tests:
             together = compare_together(
-                reference_data,
-                current_data,
+                reference,
+                current,
                 names,
                 tests,
                 alpha=alpha,
@@ -162,8 +162,8 @@ class DriftDetector:
 
     def detect_model_drift(
         self,
-        reference_metrics: Mapping[str, float],
-        current_metrics: Mapping[str, float],
+        reference_metrics: Mapping[str, float] | None = None,
+        current_metrics: Mapping[str, float] | None = None,
         threshold: float = 0.1,
         *,
         directions: Mapping[str, Direction] | None = None,

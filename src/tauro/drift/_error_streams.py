@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tauro.drift._stream import StreamDetector, at_least, positive
+from tauro.drift._checks import at_least, positive
+from tauro.drift._stream import StreamDetector
 from tauro.errors import DriftInputError
 
 

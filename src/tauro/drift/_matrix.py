@@ -77,6 +77,8 @@ def encode(
 
 
 def _encode_column(pooled: pd.Series[Any], kind: str) -> FloatArray:
+    if kind == "numeric" and pooled.dtype.kind == "f":
+        pooled = pooled.replace([np.inf, -np.inf], np.nan)  # allowed here, they count as missing
     missing = pooled.isna().to_numpy(dtype=bool)
     parts: list[FloatArray] = []
     if kind in {"categorical", "boolean"}:

@@ -16,9 +16,9 @@ from tauro.errors import DriftInputError, DriftOptionError
 Direction: TypeAlias = Literal["higher", "lower"]
 
 _LOWER: Final = re.compile(
-    r"""(loss|logloss|err|error|mae|mse|rmse|msle|rmsle|mape|smape|wape|mase|nll|brier|deviance|
-    perplexity|entropy|crossentropy|hinge|hamming|misclassification|residual|bias|regret|rss|sse|
-    fpr|fnr|fdr|far|frr|eer|wer|cer|ece|mce|latency|duration|time|failure|timeout|cost|distance|
+    r"""(loss|logloss|err|error|mae|mse|rmse|msle|rmsle|mape|smape|wape|wmape|mase|medae|nrmse|
+    rmspe|mspe|crps|aic|bic|nll|brier|deviance|perplexity|entropy|crossentropy|hinge|hamming|
+    misclassification|residual|bias|regret|rss|sse|false|miss|fpr|fnr|fdr|far|frr|eer|wer|cer|ece|mce|latency|duration|time|failure|timeout|cost|distance|
     divergence|kl|violation|drift)s?""",
     re.VERBOSE,
 )
@@ -54,12 +54,7 @@ def compare_metrics(
     limit = check_threshold(threshold, upper=math.inf)
     old = _metrics(reference, "reference_metrics")
     new = _metrics(current, "current_metrics")
-    given = dict(directions or {})
-    for name, way in given.items():
-        if way not in ("higher", "lower"):
-            raise DriftOptionError(
-                f"The direction of {name!r} is {way!r}; 'higher' or 'lower' is needed."
-            )
+    given = _directions(directions, old)
     absent = [name for name in old if name not in new]
     if absent:
         raise DriftInputError(
@@ -83,6 +78,24 @@ def compare_metrics(
         summary=_summary(degraded, old, new, degradation, limit),
         tenant_id=tenant_id,
     )
+
+
+def _directions(given: Any, metrics: Mapping[str, float]) -> dict[str, Direction]:
+    if not isinstance(given or {}, Mapping):
+        raise DriftOptionError(
+            f"directions is {given!r}; a mapping of metrics to 'higher' or 'lower' is needed."
+        )
+    for name, way in dict(given or {}).items():
+        if way not in ("higher", "lower"):
+            raise DriftOptionError(
+                f"The direction of {name!r} is {way!r}; 'higher' or 'lower' is needed."
+            )
+        if name not in metrics:
+            raise DriftOptionError(
+                f"A direction is given of {name!r}, which is none of the metrics.",
+                suggestions=did_you_mean(str(name), metrics),
+            )
+    return dict(given or {})
 
 
 def _close(value: float, limit: float) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Final, Literal
 
-from tauro._internal._close import did_you_mean
+from tauro.drift._checks import at_least, one_of
 from tauro.drift._decide import CORRECTIONS, DEFAULT_EFFECTS, Correction
 from tauro.drift._read import KINDS, ColumnRules
 from tauro.drift._registry import categorical_tests, numeric_tests
@@ -62,25 +63,42 @@ def make_options(min_effect: float | Mapping[str, float] | None, **given: Any) -
     Raises:
         DriftOptionError: One is unknown or out of its range.
     """
-    given["correction"] = _ALIASES.get(given["correction"], given["correction"])
-    _one_of("numeric_test", given["numeric_test"], numeric_tests())
-    _one_of("categorical_test", given["categorical_test"], categorical_tests())
-    _one_of("correction", given["correction"], CORRECTIONS)
-    _one_of("infinite", given["infinite"], ("error", "missing"))
-    for column, kind in given["kinds"].items():
-        _one_of(f"kinds[{column!r}]", kind, KINDS)
-    if not isinstance(given["min_rows"], int) or given["min_rows"] < 1:
-        raise DriftOptionError(
-            f"min_rows is {given['min_rows']!r}; a whole number from 1 is needed."
-        )
+    if isinstance(given["correction"], str):
+        given["correction"] = _ALIASES.get(given["correction"], given["correction"])
+    one_of("numeric_test", given["numeric_test"], numeric_tests())
+    one_of("categorical_test", given["categorical_test"], categorical_tests())
+    one_of("correction", given["correction"], CORRECTIONS)
+    rules = check_rules(given["kinds"], given["infinite"])
+    given["kinds"] = rules.kinds
+    given["min_rows"] = at_least("min_rows", given["min_rows"], 1)
+    given["seed"] = at_least("seed", given["seed"], 0)
+    if given["workers"] is not None:
+        given["workers"] = at_least("workers", given["workers"], 1)
     effects = min_effect if isinstance(min_effect, Mapping) else {}
     if min_effect is not None and not isinstance(min_effect, Mapping):
         effects = {given["numeric_test"]: min_effect, given["categorical_test"]: min_effect}
     known = {*DEFAULT_EFFECTS, *numeric_tests(), *categorical_tests()}
     for test, effect in effects.items():
-        _one_of("min_effect", test, known)
+        one_of("min_effect", test, known)
         _at_least_zero(f"min_effect of {test!r}", effect)
     return DriftOptions(min_effects=dict(effects), **given)
+
+
+def check_rules(kinds: Any, infinite: Any) -> ColumnRules:
+    """Return how columns are read.
+
+    Raises:
+        DriftOptionError: ``kinds`` is no mapping to kinds, or ``infinite`` is unknown.
+    """
+    if not isinstance(kinds, Mapping):
+        raise DriftOptionError(
+            f"kinds is {kinds!r}; a mapping of columns to kinds is needed.",
+            suggestions=["For example kinds={'zip': 'categorical'}."],
+        )
+    for column, kind in kinds.items():
+        one_of(f"kinds[{column!r}]", kind, KINDS)
+    one_of("infinite", infinite, ("error", "missing"))
+    return ColumnRules({str(column): kind for column, kind in kinds.items()}, infinite)
 
 
 def check_threshold(value: Any, *, name: str = "threshold", upper: float = 1.0) -> float:
@@ -89,7 +107,7 @@ def check_threshold(value: Any, *, name: str = "threshold", upper: float = 1.0) 
     Raises:
         DriftOptionError: It is not a number above 0 and below ``upper``.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < upper:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < upper:
         raise DriftOptionError(
             f"{name} is {value!r}; a number above 0 and below {upper:g} is needed.",
             suggestions=["0.05 lets one report in twenty raise a false alarm where nothing drifts."]
@@ -100,13 +118,5 @@ def check_threshold(value: Any, *, name: str = "threshold", upper: float = 1.0) 
 
 
 def _at_least_zero(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
         raise DriftOptionError(f"{name} is {value!r}; a number from 0 is needed.")
-
-
-def _one_of(name: str, value: Any, allowed: Any) -> None:
-    if value not in allowed:
-        raise DriftOptionError(
-            f"{name} is {value!r}; one of {', '.join(sorted(allowed))} is needed.",
-            suggestions=did_you_mean(str(value), allowed),
-        )

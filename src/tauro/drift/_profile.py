@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from tauro._internal import _fs
-from tauro.drift._columns import OTHERS, Column, RawColumn
+from tauro._internal._close import did_you_mean
+from tauro.drift._checks import at_least
+from tauro.drift._columns import OTHERS, Column, RawColumn, chosen_columns
+from tauro.drift._options import check_rules
 from tauro.drift._parallel import map_columns
 from tauro.drift._plain import to_json_text
-from tauro.drift._read import ColumnRules
+from tauro.drift._read import KINDS, ColumnRules
 from tauro.drift._samples import CategoricalSample, Kind, NumericSample, Sample
 from tauro.drift._sketch import POINTS, Sketch
 from tauro.drift._sources import Source, open_source
@@ -26,6 +29,7 @@ _FORMAT: Final = "tauro.drift.profile"
 _VERSION: Final = 1
 _MOST_CATEGORIES: Final = 5_000
 _BATCH_ROWS: Final = 1_000_000
+_FEWEST_POINTS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class ColumnProfile:
     single: bool
     content: Sketch | CategoricalSample
     others: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows profiled, with and without a value."""
+        return self.content.present + self.content.missing
 
     def is_text(self) -> bool:
         """Tell whether words are compared by length; a profile's kind has said so already."""
@@ -168,19 +177,23 @@ class ReferenceProfile:
             columns: Profile these only.
             kinds: The kind of a column, where its type does not say it.
             infinite: ``error`` refuses infinite values, ``missing`` counts them as missing.
-            points: The most values kept of a column of numbers.
+            points: The most values kept of a column of numbers, 32 or more.
 
         Raises:
-            DriftInputError: The data cannot be profiled; a class for each reason.
+            DriftInputError: The data or an option cannot be used; a class for each reason.
         """
+        rules = check_rules(kinds or {}, infinite)
+        kept_points = at_least("points", points, _FEWEST_POINTS)
         source = open_source(data, "reference")
-        names = list(columns) if columns is not None else list(source.names)
+        names = list(source.names) if columns is None else chosen_columns(columns)
         if absent := [name for name in names if name not in source.names]:
-            raise DriftColumnsError(f"The data has no column {', '.join(map(repr, absent))}.")
-        rules = ColumnRules(dict(kinds or {}), infinite)
+            raise DriftColumnsError(
+                f"The data has no column {', '.join(map(repr, absent))}.",
+                suggestions=did_you_mean(absent[0], source.names),
+            )
 
         def one(name: str) -> ColumnProfile:
-            return _profile_column(source, name, rules, points)
+            return _profile_column(source, name, rules, kept_points)
 
         kept = map_columns(one, names, source.rows)
         return cls(source.rows, dict(zip(names, kept, strict=True)), points)
@@ -237,26 +250,35 @@ class ReferenceProfile:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> ReferenceProfile:
+    def from_dict(cls, plain: Any) -> ReferenceProfile:
         """Return the profile that ``to_dict`` gave.
 
         Raises:
             DriftInputError: It is no profile, or one of a newer version.
         """
-        if plain.get("format") != _FORMAT:
+        if not isinstance(plain, Mapping) or plain.get("format") != _FORMAT:
             raise DriftInputError("This is not a drift profile.")
-        if plain.get("version", 0) > _VERSION:
-            raise DriftInputError(
-                f"The profile is of version {plain['version']}; this Tauro reads up to {_VERSION}.",
-                suggestions=["Upgrade tauro."],
-            )
         try:
+            if (version := int(plain["version"])) > _VERSION:
+                raise DriftInputError(
+                    f"The profile is of version {version}; this Tauro reads up to {_VERSION}.",
+                    suggestions=["Upgrade tauro."],
+                )
             columns = {
                 name: _column_from_dict(name, column) for name, column in plain["columns"].items()
             }
-            return cls(int(plain["rows"]), columns, int(plain["points"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            profile = cls(int(plain["rows"]), columns, int(plain["points"]))
+        except DriftInputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DriftInputError(f"The profile is damaged: {error!r}.") from error
+        for name, column in columns.items():
+            if column.rows != profile.rows:
+                raise DriftInputError(
+                    f"The profile is damaged: column {name!r} has {column.rows:,} rows of "
+                    f"{profile.rows:,}."
+                )
+        return profile
 
     def save(self, path: StrPath) -> None:
         """Write the profile as JSON, replacing what is there in one step."""
@@ -273,9 +295,11 @@ class ReferenceProfile:
             plain = json.loads(_fs.read_bytes(str(path)))
         except FileNotFoundError as error:
             raise DriftInputError(f"There is no drift profile at {str(path)!r}.") from error
+        except OSError as error:
+            raise DriftInputError(f"The profile {str(path)!r} cannot be read: {error}") from error
         except ValueError as error:
             raise DriftInputError(f"The profile {str(path)!r} is not JSON: {error}") from error
-        return cls.from_dict(plain if isinstance(plain, Mapping) else {})
+        return cls.from_dict(plain)
 
 
 def _profile_column(source: Source, name: str, rules: ColumnRules, points: int) -> ColumnProfile:
@@ -309,9 +333,15 @@ def _column_to_dict(column: ColumnProfile) -> dict[str, Any]:
 
 
 def _column_from_dict(name: str, plain: Mapping[str, Any]) -> ColumnProfile:
+    kind = plain["kind"]
+    if kind not in (*KINDS, "empty"):
+        raise ValueError(f"column {name!r} is of the unknown kind {kind!r}")
     if "numbers" in plain:
-        return ColumnProfile(
-            name, plain["kind"], plain["single"], Sketch.from_dict(plain["numbers"])
-        )
-    content = CategoricalSample(plain["categories"], plain["missing"])
-    return ColumnProfile(name, plain["kind"], False, content, plain["others"])
+        return ColumnProfile(name, kind, bool(plain["single"]), Sketch.from_dict(plain["numbers"]))
+    counts = {str(label): int(rows) for label, rows in plain["categories"].items()}
+    missing = int(plain["missing"])
+    if min([missing, *counts.values()]) < 0:
+        raise ValueError(f"a count of column {name!r} is below zero")
+    return ColumnProfile(
+        name, kind, False, CategoricalSample(counts, missing), bool(plain["others"])
+    )

@@ -122,13 +122,28 @@ class Sketch:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Sketch:
-        """Return the sketch that ``to_dict`` gave."""
-        return cls(
+        """Return the sketch that ``to_dict`` gave.
+
+        Raises:
+            ValueError: It is none.
+        """
+        sketch = cls(
             np.array(plain["values"], dtype=np.float64),
             np.array(plain["between"], dtype=np.int64),
             np.array(plain["at"], dtype=np.int64),
             int(plain["missing"]),
         )
+        sketch._check()
+        return sketch
+
+    def _check(self) -> None:
+        values, rows = self.values, np.concatenate([self.between, self.at, [self.missing]])
+        if not len(values) == len(self.between) == len(self.at) or values.ndim != 1:
+            raise ValueError("there are not as many counts as values")
+        if not np.isfinite(values).all() or (np.diff(values) <= 0).any():
+            raise ValueError("the values do not ascend")
+        if (rows < 0).any():
+            raise ValueError("a count is below zero")
 
 
 def _ranks(rows: int, points: int) -> IntArray:

@@ -6,10 +6,12 @@ Parquet files are read one column at a time, so that memory holds a few columns,
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -64,6 +66,13 @@ class _Columns(_InMemory):
     def __init__(self, columns: Mapping[str, Any], side: str) -> None:
         self._columns = columns
         self._side = side
+        for name, column in columns.items():
+            if isinstance(column, (str, bytes, Mapping)) or not hasattr(column, "__len__"):
+                raise DriftInputError(
+                    f"Column {name!r} of the {side} data is {_describe(column)}, which is not a "
+                    "list of values.",
+                    suggestions=["Give every column as a list or array, one value a row."],
+                )
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise DriftInputError(
@@ -106,33 +115,70 @@ class _Polars(_InMemory):
 class _Arrow(_InMemory):
     def __init__(self, table: pa.Table, side: str) -> None:
         self._table = table
-        self.names = _distinct(list(table.column_names), side)
+        self.names = _distinct(_names(table.schema), side)
         self.rows = table.num_rows
 
     def read(self, name: str) -> Raw:
-        return self._table.column(self.names.index(name))
+        return self._table.column(name)
 
 
 class _Parquet:
-    """A Parquet file; each read opens it anew, because a reader is not safe in several threads."""
+    """Parquet files; each read opens them anew, because a reader is not safe in several threads."""
 
-    def __init__(self, path: str, side: str) -> None:
+    def __init__(self, paths: Sequence[str], side: str) -> None:
         import pyarrow.parquet as pq
 
-        self._path = path
+        self._side = side
         self._open = pq.ParquetFile
-        self._metadata = pq.read_metadata(path)
-        self.names = _distinct(list(self._metadata.schema.to_arrow_schema().names), side)
-        self.rows = self._metadata.num_rows
+        self._files = [(path, pq.read_metadata(path)) for path in paths]
+        self.names = _distinct(self._names_in(0), side)
+        for place, path in enumerate(paths):
+            if set(self._names_in(place)) != set(self.names):
+                raise DriftColumnsError(
+                    f"The files {paths[0]!r} and {path!r} of the {side} data have different "
+                    "columns.",
+                    suggestions=["Put the files of one table into a folder of their own."],
+                )
+        self.rows = sum(metadata.num_rows for _, metadata in self._files)
+
+    def _names_in(self, place: int) -> list[str]:
+        return _names(self._files[place][1].schema.to_arrow_schema())
 
     def read(self, name: str) -> Raw:
-        with self._open(self._path, metadata=self._metadata, memory_map=True) as file:
-            return file.read(columns=[name], use_threads=False).column(0)
+        parts = [self._read(path, metadata, name) for path, metadata in self._files]
+        try:
+            # Files written apart may hold a column as whole numbers here and with gaps there.
+            return pa.concat_tables(parts, promote_options="permissive").column(0)
+        except pa.ArrowException as error:
+            raise DriftTypeError(
+                f"Column {name!r} of the {self._side} data is of different types in its files: "
+                f"{error}"
+            ) from error
+
+    def _read(self, path: str, metadata: Any, name: str) -> pa.Table:
+        with self._reading(path, metadata) as file:
+            return file.read(columns=[name], use_threads=False).select([name])
 
     def chunks(self, name: str, rows: int) -> Iterator[Raw]:
-        with self._open(self._path, metadata=self._metadata, memory_map=True) as file:
-            for batch in file.iter_batches(rows, columns=[name], use_threads=False):
-                yield pa.chunked_array(batch.column(0))
+        for path, metadata in self._files:
+            with self._reading(path, metadata) as file:
+                for batch in file.iter_batches(rows, columns=[name], use_threads=False):
+                    yield pa.chunked_array(batch.column(name))
+
+    @contextmanager
+    def _reading(self, path: str, metadata: Any) -> Iterator[Any]:
+        opened = self._open(path, metadata=metadata, memory_map=True)
+        with _reading(path, self._side), opened as file:
+            yield file
+
+
+@contextmanager
+def _reading(path: str, side: str) -> Iterator[None]:
+    """Name the file where what is in it cannot be read."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DriftInputError(f"The {side} data {path!r} cannot be read: {error}") from error
 
 
 def open_source(data: Any, side: str) -> Source:
@@ -172,8 +218,10 @@ def _open(data: Any, side: str) -> Source:
     if kind in {"pandas.Series", "polars.Series"}:
         return _Columns({str(data.name) if data.name is not None else "value": data}, side)
     if isinstance(data, Mapping):
-        return _Columns({str(name): column for name, column in data.items()}, side)
+        names = _distinct([str(name) for name in data], side)
+        return _Columns(dict(zip(names, data.values(), strict=True)), side)
     if isinstance(data, np.ndarray) and data.ndim in {1, 2} and data.dtype.names is None:
+        data = data if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
         if data.ndim == 1:
             return _Columns({"value": data}, side)
         return _Columns({f"column_{i}": data[:, i] for i in range(data.shape[1])}, side)
@@ -189,31 +237,56 @@ def _open(data: Any, side: str) -> Source:
 
 
 def _open_list(data: Sequence[Any], side: str) -> Source:
-    if data and isinstance(data[0], Mapping):
-        return _Arrow(pa.Table.from_pylist([dict(row) for row in data]), side)
-    if data and isinstance(data[0], (list, tuple)):
-        return _open(np.asarray(data), side)
-    return _Columns({"value": data}, side)
+    first = data[0] if data else None
+    if not isinstance(first, (Mapping, list, tuple)):
+        return _Columns({"value": data}, side)
+    row_type = Mapping if isinstance(first, Mapping) else Sequence
+    for place, row in enumerate(data):
+        if isinstance(row, str) or not isinstance(row, row_type):
+            raise DriftInputError(
+                f"Row 0 of the {side} data is {_describe(first)}, row {place:,} {_describe(row)}.",
+                suggestions=["Give a list of mappings, or of lists of as many values."],
+            )
+    if isinstance(first, Mapping):
+        names = list(dict.fromkeys(name for row in data for name in row))
+        return _open({name: [row.get(name) for row in data] for name in names}, side)
+    if len({len(row) for row in data}) > 1:
+        raise DriftInputError(
+            f"The rows of the {side} data have different lengths.",
+            suggestions=["Give as many values in each row."],
+        )
+    columns = zip(*data, strict=True)
+    return _Columns({f"column_{i}": list(column) for i, column in enumerate(columns)}, side)
 
 
 def _open_path(path: str, side: str) -> Source:
+    if os.path.isdir(path):
+        return _open_folder(path, side)
     if not os.path.isfile(path):
         raise DriftInputError(
             f"The {side} data {path!r} is not a file.",
-            suggestions=["Give the path of a .parquet or .csv file."],
+            suggestions=["Give the path of a .parquet or .csv file, or of a folder of Parquet."],
         )
-    suffix = os.path.splitext(path)[1].lower()
-    try:
+    suffix = os.path.splitext(path.removesuffix(".gz"))[1].lower()
+    with _reading(path, side):
         if suffix in {".parquet", ".pq"}:
-            return _Parquet(path, side)
+            return _Parquet([path], side)
         if suffix in {".csv", ".tsv"}:
             return _Arrow(_read_csv(path, suffix), side)
-    except pa.ArrowException as error:
-        raise DriftInputError(f"The {side} data {path!r} cannot be read: {error}") from error
     raise DriftInputError(
         f"The {side} data {path!r} has the suffix {suffix!r}; .parquet, .pq, .csv, .tsv are read.",
         suggestions=["Read it with pandas and give the frame."],
     )
+
+
+def _open_folder(path: str, side: str) -> Source:
+    """Open the Parquet files of a folder, as Spark and others write a table, as one table."""
+    paths = sorted(glob.glob(os.path.join(glob.escape(path), "**", "*.parquet"), recursive=True))
+    paths = [one for one in paths if not os.path.basename(one).startswith(("_", "."))]
+    if not paths:
+        raise DriftInputError(f"The folder {path!r} of the {side} data holds no .parquet file.")
+    with _reading(path, side):
+        return _Parquet(paths, side)
 
 
 def _read_csv(path: str, suffix: str) -> pa.Table:
@@ -224,6 +297,12 @@ def _read_csv(path: str, suffix: str) -> pa.Table:
         parse_options=csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ","),
         convert_options=csv.ConvertOptions(strings_can_be_null=True),
     )
+
+
+def _names(schema: pa.Schema) -> list[str]:
+    """Return the columns without those in which pandas keeps an index: it is none of the data."""
+    index = (schema.pandas_metadata or {}).get("index_columns", ())
+    return [name for name in schema.names if name not in index]
 
 
 def _distinct(names: list[str], side: str) -> list[str]:
@@ -246,6 +325,12 @@ def to_raw(column: Any, name: str, side: str) -> Raw:
     if isinstance(column, (pa.Array, pa.ChunkedArray)):
         return pa.chunked_array(column) if isinstance(column, pa.Array) else column
     dtype = getattr(column, "dtype", None)
+    if isinstance(column, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(column)
+        return pa.chunked_array(pa.array(column.data, mask=mask, from_pandas=True))
+    if isinstance(dtype, pd.SparseDtype):
+        column = np.asarray(column)
+        dtype = column.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "iufbM":
         array = column.to_numpy() if hasattr(column, "to_numpy") else column
         if array.ndim == 1:
@@ -264,7 +349,10 @@ def to_series(raw: Raw, rows: NDArray[np.int64]) -> pd.Series[Any]:
     if isinstance(raw, np.ndarray):
         return pd.Series(raw[rows])
     column = raw.combine_chunks() if raw.num_chunks != 1 else raw.chunk(0)
-    series: pd.Series[Any] = column.take(pa.array(rows)).to_pandas()
+    column = column.take(pa.array(rows))
+    if pa.types.is_time(column.type):  # pandas has no type for times of day
+        column = column.cast(pa.time64("ns")).cast(pa.int64())
+    series: pd.Series[Any] = column.to_pandas()
     return series
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tauro.errors import DriftInputError, DriftOptionError
+from tauro.errors import DriftInputError
 
 
 class StreamDetector(ABC):
@@ -46,8 +46,8 @@ class StreamDetector(ABC):
             DriftInputError: A value is not a finite number, or not 0 or 1 where errors are watched.
         """
         self.drift_detected = False
-        if isinstance(values, (int, float)):
-            self._take(float(values))
+        if isinstance(values, float):  # the quick way for one value after the other
+            self._take(values)
         else:
             array = _numbers(values)
             for value in array.tolist():
@@ -80,32 +80,11 @@ class StreamDetector(ABC):
 
 def _numbers(values: Any) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DriftInputError(
             f"update was given {values!r}; a number or an array of numbers is needed."
         ) from error
     return array.reshape(1) if array.ndim == 0 else array.ravel()
-
-
-def positive(name: str, value: Any, *, below: float = math.inf) -> float:
-    """Return an option as a float.
-
-    Raises:
-        DriftOptionError: It is not a number above 0 and below the limit.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < below:
-        limit = f" and below {below:g}" if below < math.inf else ""
-        raise DriftOptionError(f"{name} is {value!r}; a number above 0{limit} is needed.")
-    return float(value)
-
-
-def at_least(name: str, value: Any, least: int) -> int:
-    """Return an option as an int.
-
-    Raises:
-        DriftOptionError: It is not a whole number from ``least``.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise DriftOptionError(f"{name} is {value!r}; a whole number from {least} is needed.")
-    return value

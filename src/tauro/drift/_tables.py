@@ -29,14 +29,18 @@ class Table(Protocol):
         """Read a column."""
 
 
-class _RawTable:
+class RawTable:
+    """A table whose rows are at hand."""
+
     def __init__(self, source: Source, side: Side, rules: ColumnRules) -> None:
-        self._source, self._side, self._rules = source, side, rules
+        self.source = source
+        self._side, self._rules = side, rules
         self.names = source.names
         self.rows = source.rows
 
     def column(self, name: str) -> Column:
-        return RawColumn(name, self._source.read(name), self._side, self._rules)
+        """Read a column."""
+        return RawColumn(name, self.source.read(name), self._side, self._rules)
 
 
 def open_table(data: Any, side: Side, rules: ColumnRules) -> Table:
@@ -52,4 +56,4 @@ def open_table(data: Any, side: Side, rules: ColumnRules) -> Table:
         if not data.rows:
             raise DriftEmptyError(f"The profile of the {side} data has no rows.")
         return data
-    return _RawTable(open_source(data, side), side, rules)
+    return RawTable(open_source(data, side), side, rules)

@@ -7,17 +7,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from tauro._internal._close import did_you_mean
 from tauro.drift import _words
+from tauro.drift._checks import one_of
 from tauro.drift._decide import correct
 from tauro.drift._matrix import encode
 from tauro.drift._models import MultivariateDrift
 from tauro.drift._multivariate import MIN_EFFECTS, TESTS, run
 from tauro.drift._options import DriftOptions
-from tauro.drift._profile import ReferenceProfile
 from tauro.drift._samples import TestOutcome
-from tauro.drift._sources import open_source
-from tauro.errors import DriftInputError, DriftOptionError
+from tauro.drift._tables import RawTable, Table
+from tauro.errors import DriftInputError
 
 MOST_ROWS: Final = 2_000
 """Rows of each side that the tests look at, drawn at random."""
@@ -32,19 +31,17 @@ def chosen_tests(multivariate: bool | str | Sequence[str]) -> tuple[str, ...]:
     """
     if isinstance(multivariate, bool):
         return TESTS if multivariate else ()
-    chosen = (multivariate,) if isinstance(multivariate, str) else tuple(multivariate)
+    chosen: tuple[Any, ...] = (multivariate,)
+    if isinstance(multivariate, (list, tuple, set)):
+        chosen = tuple(multivariate)
     for test in chosen:
-        if test not in TESTS:
-            raise DriftOptionError(
-                f"multivariate is {test!r}; of {', '.join(TESTS)} are needed.",
-                suggestions=did_you_mean(str(test), TESTS),
-            )
+        one_of("multivariate", test, TESTS)
     return chosen
 
 
 def compare_together(
-    reference_data: Any,
-    current_data: Any,
+    reference: Table,
+    current: Table,
     names: list[str],
     tests: Sequence[str],
     *,
@@ -55,8 +52,8 @@ def compare_together(
     """Run the tests on all columns together.
 
     Args:
-        reference_data: A table; a profile will not do, because rows are needed.
-        current_data: A table.
+        reference: A table; a profile will not do, because rows are needed.
+        current: The same.
         names: The columns.
         tests: Names of tests.
         alpha: Of the decision.
@@ -66,20 +63,19 @@ def compare_together(
     Raises:
         DriftInputError: A profile, or too few rows or columns.
     """
-    if isinstance(reference_data, ReferenceProfile) or isinstance(current_data, ReferenceProfile):
+    if not isinstance(reference, RawTable) or not isinstance(current, RawTable):
         raise DriftInputError(
             "Multivariate tests compare rows, which a profile does not keep.",
             suggestions=["Give the data, or leave multivariate out."],
         )
-    reference = open_source(reference_data, "reference")
-    current = open_source(current_data, "current")
     if min(reference.rows, current.rows) < _FEWEST_ROWS or len(names) < 2:
         raise DriftInputError(
             f"Multivariate tests need {_FEWEST_ROWS} rows on each side and two columns; there are "
             f"{reference.rows:,} and {current.rows:,} rows and {len(names)} columns."
         )
     rng = np.random.default_rng(options.seed)
-    matrix = encode(reference, current, names, options.rules, most_rows=MOST_ROWS, rng=rng)
+    sources = (reference.source, current.source)
+    matrix = encode(*sources, names, options.rules, most_rows=MOST_ROWS, rng=rng)
     if matrix.values.shape[1] < 2:
         raise DriftInputError("Multivariate tests need two columns that are not constant.")
     outcomes = [run(test, matrix, rng) for test in tests]

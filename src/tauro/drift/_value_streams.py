@@ -7,8 +7,9 @@ from collections import deque
 
 import numpy as np
 
+from tauro.drift._checks import at_least, positive
 from tauro.drift._ks import ks_distance, untied_p_value
-from tauro.drift._stream import StreamDetector, at_least, positive
+from tauro.drift._stream import StreamDetector
 from tauro.drift._ties import exact_p_value
 from tauro.errors import DriftOptionError
 

@@ -19,6 +19,7 @@ from tauro.errors import DriftInputError, DriftOptionError
         "loss", "val_loss", "rmse", "MAE", "mean_squared_error", "log_loss", "logloss", "errors",
         "latency_ms", "valLoss", "hinge_loss", "brier_score_loss", "test/mse", "crossEntropy",
         "val.RMSE", "false_positive_error", "fpr", "KL", "mean_absolute_percentage_error",
+        "false_positive_rate", "false_discovery_rate", "miss_rate", "BIC", "crps",
     ],
 )  # fmt: skip
 def test_losses_are_better_when_lower(metric: str) -> None:
@@ -118,3 +119,11 @@ def test_bad_thresholds_and_directions_are_refused() -> None:
     with pytest.raises(DriftOptionError, match="direction of 'a'"):
         detector.detect_model_drift({"a": 1}, {"a": 1}, directions={"a": "up"})  # type: ignore[dict-item]
     assert not detector.detect_model_drift({"a": 1}, {"a": 1}, threshold=2).drift_detected
+
+
+def test_directions_of_no_metric_or_none_at_all_are_refused() -> None:
+    detector = DriftDetector()
+    with pytest.raises(DriftOptionError, match="Did you mean 'gap'"):
+        detector.detect_model_drift({"gap": 1.0}, {"gap": 1.0}, directions={"gab": "lower"})
+    with pytest.raises(DriftOptionError, match="a mapping of metrics"):
+        detector.detect_model_drift({"gap": 1.0}, {"gap": 1.0}, directions=["gap"])  # type: ignore[arg-type]
