@@ -15,6 +15,11 @@ from forest_cover.schema import AREAS, SOILS
 
 ROWS = 20_000
 
+
+def _table(text: str) -> list[list[int]]:
+    return [[int(cell) for cell in row.split()] for row in text.strip().splitlines()]
+
+
 # One entry a class: mean and deviation, or shape and scale for what cannot be negative.
 _ELEVATION = (
     (2999, 190),
@@ -36,39 +41,45 @@ _ROADWAYS = (2764, 3044, 970, 915, 1327, 1065, 2714)
 _FIRE_POINTS = (2515, 2989, 917, 861, 1956, 1058, 2063)
 
 # Percent of each class (columns) in each tenth (rows).
-_CLASSES_OF_TENTH = (
-    (22, 37, 4, 1, 25, 6, 5),
-    (2, 4, 20, 44, 16, 12, 2),
-    (7, 6, 19, 25, 9, 29, 5),
-    (19, 12, 12, 0, 19, 14, 24),
-    (22, 14, 16, 0, 3, 12, 33),
-    (11, 14, 15, 24, 16, 16, 4),
-    (17, 39, 9, 0, 8, 8, 19),
-    (14, 79, 0, 0, 7, 0, 0),
-    (22, 76, 0, 0, 2, 0, 0),
-    (14, 86, 0, 0, 0, 0, 0),
+_CLASSES_OF_TENTH = _table(
+    """
+    22 37 4 1 25 6 5
+    2 4 20 44 16 12 2
+    7 6 19 25 9 29 5
+    19 12 12 0 19 14 24
+    22 14 16 0 3 12 33
+    11 14 15 24 16 16 4
+    17 39 9 0 8 8 19
+    14 79 0 0 7 0 0
+    22 76 0 0 2 0 0
+    14 86 0 0 0 0 0
+    """
 )
 # Percent of each area (Rawah, Neota, Commanche, Cache) in each tenth, and in each class.
-_AREAS_OF_TENTH = (
-    (86, 0, 8, 6),
-    (8, 0, 17, 75),
-    (8, 0, 19, 73),
-    (10, 0, 89, 1),
-    (8, 17, 75, 0),
-    (32, 0, 17, 51),
-    (43, 5, 52, 0),
-    (100, 0, 0, 0),
-    (100, 0, 0, 0),
-    (100, 0, 0, 0),
+_AREAS_OF_TENTH = _table(
+    """
+    86 0 8 6
+    8 0 17 75
+    8 0 19 73
+    10 0 89 1
+    8 17 75 0
+    32 0 17 51
+    43 5 52 0
+    100 0 0 0
+    100 0 0 0
+    100 0 0 0
+    """
 )
-_AREAS_OF_CLASS = (
-    (68, 5, 27, 0),
-    (88, 1, 11, 0),
-    (0, 0, 40, 60),
-    (0, 0, 0, 100),
-    (46, 0, 54, 0),
-    (0, 0, 45, 55),
-    (25, 12, 63, 0),
+_AREAS_OF_CLASS = _table(
+    """
+    68 5 27 0
+    88 1 11 0
+    0 0 40 60
+    0 0 0 100
+    46 0 54 0
+    0 0 45 55
+    25 12 63 0
+    """
 )
 # How much farther from fire points and roadways the last tenths lie.
 _DISTANCE_OF_TENTH = (1.0, 0.9, 1.0, 0.9, 0.9, 1.0, 1.1, 1.6, 1.55, 1.5)

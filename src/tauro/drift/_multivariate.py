@@ -20,15 +20,18 @@ TESTS: Final = ("classifier", "mmd", "pca")
 MIN_EFFECTS: Final = {"classifier": 0.05, "mmd": 0.05, "pca": 0.05}
 """The smallest change that counts: AUC above one half, discrepancy, Kolmogorov-Smirnov distance."""
 
-_DRAWS: Final = 499
-_REFITS: Final = 199
 _FOLDS: Final = 3
 _RIDGE: Final = 0.1
-_MOST_PRODUCTS: Final = 25
-_WAVES: Final = 100
-_KERNEL_ROWS: Final = 800
-_EXPLAINED: Final = 0.8
+"""Of the classifier: share of the rows' number that is added to each squared feature."""
+_REFITS: Final = 199
+"""Cross-fits under permuted labels; they cost what one does, a thousandth."""
 _EMPIRICAL: Final = 0.04
+"""Below this share of the refits their normal law is asked: their count is too coarse."""
+_KERNEL_ROWS: Final = 800
+_DRAWS: Final = 499
+"""Of each side for the discrepancy, whose cost is their square; and its permutations."""
+_EXPLAINED: Final = 0.8
+"""Share of the reference's variance that the components kept explain."""
 
 
 def run(test: str, matrix: Matrix, rng: np.random.Generator) -> tuple[TestOutcome, list[str]]:
@@ -79,11 +82,14 @@ def domain_classifier(matrix: Matrix, rng: np.random.Generator) -> tuple[TestOut
 class _Features:
     """The columns, their products where they are few, and cosines of random combinations."""
 
+    MOST_PRODUCTS = 25
+    WAVES = 100
+
     def __init__(self, values: FloatArray, rng: np.random.Generator) -> None:
         columns = values.shape[1]
-        self._pairs = np.triu_indices(columns) if columns <= _MOST_PRODUCTS else None
-        self._waves = rng.normal(size=(columns, _WAVES)) / np.sqrt(max(1, columns))
-        self._phases = rng.uniform(0, 2 * np.pi, _WAVES)
+        self._pairs = np.triu_indices(columns) if columns <= self.MOST_PRODUCTS else None
+        self._waves = rng.normal(size=(columns, self.WAVES)) / np.sqrt(max(1, columns))
+        self._phases = rng.uniform(0, 2 * np.pi, self.WAVES)
         raw = self._raw(values)
         self._mean, self._spread = raw.mean(axis=0), raw.std(axis=0) + 1e-12
 

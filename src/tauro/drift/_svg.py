@@ -11,12 +11,13 @@ from tauro.drift import _words
 from tauro.drift._models import FeatureDrift
 
 _WIDTH: Final = 360
+"""Of every drawing, in its own units; it is scaled to its card."""
 _HEIGHT: Final = 140
-_BASE: Final = 118
-_TOP: Final = 20
+_BASE, _TOP = 118, 20
+"""Where the axis of a histogram lies, and its highest bar ends."""
 _ROW: Final = 30
-_LABEL: Final = 120
-_LETTERS: Final = 19
+"""Height of a pair of bars; their label takes so much width, and shows so many letters:"""
+_LABEL, _LETTERS = 120, 19
 
 
 def chart(feature: FeatureDrift) -> str:
