@@ -1,14 +1,15 @@
-"""Drift beside scipy by hand, Evidently and NannyML: python -m benchmarks.drift [trials].
+"""Drift beside scipy by hand, Evidently, NannyML and River: python -m benchmarks.drift [trials].
 
-Time of 100,000 rows of 20 columns against 100,000; memory of 1,000,000 rows of 100 columns; and how
-often each says drift, where nothing changed and where something did. Evidently and NannyML need
-pandas below 3 and run in environments of their own.
+Time of 100,000 rows of 20 columns against 100,000; time and peak memory of 1,000,000 rows of 10 and
+of 100 columns; how often each says drift, where nothing changed and where something did; and the
+detectors on streams beside River's. The peers run in environments of their own, which this makes:
+Evidently and NannyML need pandas below 3.
+
+A part alone: ``python -m benchmarks.drift speed``, ``wide``, ``rates [trials]`` or ``streams``.
 """
 
 from __future__ import annotations
 
-import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,15 +26,19 @@ from benchmarks import drift_peers
 from benchmarks._environments import ROOT, measure, peer_python, print_table
 
 PEERS = {
-    "evidently": ["evidently==0.7.11", "numpy<2.3", "pandas<3"],
+    "evidently": ["evidently==0.7.11", "numpy<2.3", "pandas<3", "pyarrow"],
     "nannyml": ["nannyml==0.13.1", "pandas<3", "scikit-learn<1.7", "setuptools<80", "statsmodels"],
 }
-ROWS = 100_000
+RIVER = ["river==0.26.1"]
+ROWS, MANY = 100_000, 1_000_000
+PATIENCE = 300.0
+"""Seconds that a library has for a million rows."""
 WORKER = ROOT / "benchmarks" / "drift_peers.py"
+STREAMS = ROOT / "benchmarks" / "drift_stream_peers.py"
 
 
-def side_by_side(repeats: int = 7) -> dict[str, tuple[float, float]]:
-    """Return the median wall and CPU seconds of Tauro and of scipy by hand.
+def side_by_side(repeats: int = 15) -> list[dict[str, tuple[float, float]]]:
+    """Return the wall and CPU seconds of Tauro and of scipy by hand in each repetition.
 
     Both take turns on the same fresh data, so that what else the machine does falls on both.
     """
@@ -41,60 +46,76 @@ def side_by_side(repeats: int = 7) -> dict[str, tuple[float, float]]:
     rng = np.random.default_rng(1)
     for detect in libraries.values():
         detect(drift_peers.wide(rng, 500), drift_peers.wide(rng, 500))
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in libraries}
+    taken = []
     for _ in range(repeats):
         old, new = drift_peers.wide(rng, ROWS), drift_peers.wide(rng, ROWS)
+        times = {}
         for name, detect in libraries.items():
             wall, cpu = time.perf_counter(), time.process_time()
             detect(old, new)
-            times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-    return {
-        name: (statistics.median(w for w, _ in taken), statistics.median(c for _, c in taken))
-        for name, taken in times.items()
-    }
+            times[name] = (time.perf_counter() - wall, time.process_time() - cpu)
+        taken.append(times)
+    return taken
 
 
-def speed(pythons: dict[str, str | None]) -> None:
-    measured = side_by_side()
-    ours = measured["tauro"][0]
-    rows = [
-        [name, f"{wall * 1e3:,.0f} ms", f"{cpu * 1e3:,.0f} ms", f"{wall / ours:.1f}"]
-        for name, (wall, cpu) in measured.items()
-    ]
-    for name, python in pythons.items():
-        found = measure(python, WORKER, name, "time", ROWS) if python else {"error": "no install"}
+def speed() -> None:
+    taken = side_by_side()
+    ours = statistics.median(times["tauro"][0] for times in taken)
+    rows = []
+    for name in taken[0]:
+        wall, cpu = (statistics.median(times[name][i] for times in taken) for i in (0, 1))
+        ratios = [times[name][0] / times["tauro"][0] for times in taken]
+        rows.append([name, ms(wall), ms(cpu), f"{statistics.median(ratios):.1f}"])
+    for name, wanted in PEERS.items():
+        found = measured(name, wanted, "time", ROWS)
         if "error" in found:
             rows.append([name, found["error"], "", ""])
             continue
         wall = statistics.median(found["seconds"])
-        rows.append([name, f"{wall * 1e3:,.0f} ms", "", f"{wall / ours:.1f}"])
-    print(f"{ROWS:,} x 20 against {ROWS:,}, fresh data each time, median")
+        rows.append([name, ms(wall), "", f"{wall / ours:.1f}"])
+    print(f"{ROWS:,} x 20 against {ROWS:,}, fresh data each time, median of {len(taken)}")
     print_table(["library", "time", "CPU", "times Tauro's"], rows)
 
 
-def wide_memory(rows: int = 1_000_000, columns: int = 100) -> None:
-    """Compare two Parquet files in a process of its own, and say what memory it took."""
+def ms(seconds: float) -> str:
+    return f"{seconds * 1e3:,.0f} ms"
+
+
+def measured(
+    name: str, wanted: list[str] | None, *task: object, timeout: float = 900, worker: Path = WORKER
+) -> dict[str, Any]:
+    """Return what a worker found; ``wanted`` is of its environment, None for that of Tauro."""
+    python = peer_python(name, wanted) if wanted else sys.executable
+    if python is None:
+        return {"error": "does not install"}
+    try:
+        return measure(python, worker, name, *task, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return {"error": f"not within {timeout:,.0f} s"}
+
+
+def wide() -> None:
+    """Compare two Parquet files of a million rows in a process of each library."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / f"{side}.parquet") for side in ("old", "new")]
-        for seed, path in enumerate(paths):
-            _write(path, rows, columns, seed)
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.drift", "--wide", *paths],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=ROOT,
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
-    data = rows * columns * 8 * 2 / 2**20
-    print(
-        f"\n{rows:,} x {columns} Parquet against as much ({data:,.0f} MB of numbers): "
-        f"{found['seconds']:.1f} s, {found['grown_mb']:,.0f} MB above the imports "
-        f"(a column of both sides is {2 * rows * 8 / 2**20:.0f} MB), drift {found['drift']}"
-    )
+        for columns in (10, 100):
+            paths = [str(Path(folder) / f"{side}-{columns}.parquet") for side in ("old", "new")]
+            for seed, path in enumerate(paths):
+                write(path, MANY, columns, seed)
+            for name, wanted in {"tauro": None, "scipy": None, **PEERS}.items():
+                found = measured(name, wanted, "parquet", *paths, timeout=PATIENCE)
+                figures = [found.get("error", ""), "", ""]
+                if "seconds" in found:
+                    figures = [f"{found['seconds']:.1f} s", f"{found['grown_mb']:,.0f} MB"]
+                    figures.append(str(found["drifted"]))
+                rows.append([f"{MANY:,} x {columns}", name, *figures])
+            for path in paths:
+                Path(path).unlink()
+    print(f"\nParquet files against as many rows; memory above the imports; {2 * 8:,} MB a column")
+    print_table(["data", "library", "time", "peak memory", "columns drifted"], rows)
 
 
-def _write(path: str, rows: int, columns: int, seed: int) -> None:
+def write(path: str, rows: int, columns: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     schema = pa.schema([(f"x{i}", pa.float64()) for i in range(columns)])
     with pq.ParquetWriter(path, schema) as writer:
@@ -103,32 +124,11 @@ def _write(path: str, rows: int, columns: int, seed: int) -> None:
             writer.write_table(pa.table(part, schema=schema))
 
 
-def peak_mb() -> float:
-    """Return the most memory this process has held. (ru_maxrss may be that of its parent.)"""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def wide_child(paths: list[str]) -> None:
-    from tauro.drift import DriftDetector
-
-    detector = DriftDetector()
-    rng = np.random.default_rng(0)
-    detector.detect_data_drift(rng.normal(size=(3000, 2)), rng.normal(size=(2000, 2)))
-    before = peak_mb()
-    started = time.perf_counter()
-    report = detector.detect_data_drift(*paths)
-    seconds = time.perf_counter() - started
-    grown = peak_mb() - before
-    print(json.dumps({"seconds": seconds, "grown_mb": grown, "drift": report.drift_detected}))
-
-
-def rates(pythons: dict[str, str | None], trials: int) -> None:
-    found: dict[str, dict[str, Any]] = {}
-    for name, python in {"tauro": sys.executable, "scipy": sys.executable, **pythons}.items():
-        found[name] = measure(python, WORKER, name, "rates", trials, timeout=3600) if python else {}
+def rates(trials: int) -> None:
+    found = {
+        name: measured(name, wanted, "rates", trials, timeout=3600)
+        for name, wanted in {"tauro": None, "scipy": None, **PEERS}.items()
+    }
     for what in ("false alarms", "power"):
         print(f"\n{what}, share of {trials} trials (per column, and any of the five)")
         rows = []
@@ -142,16 +142,51 @@ def rates(pythons: dict[str, str | None], trials: int) -> None:
         )
 
 
+def streams() -> None:
+    """Compare the stream detectors, each with its defaults, with River's."""
+    found = {
+        "tauro": measured("tauro", None, worker=STREAMS),
+        "river": measured("river", RIVER, worker=STREAMS),
+    }
+    print("\nstreams: 2,000,000 stationary values; a change after 5,000 (100 streams)")
+    rows = []
+    for detector in found["tauro"]:
+        for name, result in found.items():
+            one = result.get(detector)
+            rows.append([detector, name, *(of_stream(one) if one else [result.get("error", "")])])
+    print_table(
+        [
+            "detector",
+            "library",
+            "false alarms",
+            "median delay",
+            "slowest of 100",
+            "missed",
+            "a value",
+        ],
+        [row + [""] * (7 - len(row)) for row in rows],
+    )
+
+
+def of_stream(found: dict[str, Any]) -> list[str]:
+    delays = sorted(found["delays"])
+    return [
+        f"{found['alarms']:,}",
+        f"{statistics.median(delays):,.0f}" if delays else "",
+        f"{delays[-1]:,}" if delays else "",
+        f"{100 - len(delays)}",
+        f"{found['seconds'] * 1e6:.2f} µs",
+    ]
+
+
 def main() -> None:
-    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    pythons = {name: peer_python(name, wanted) for name, wanted in PEERS.items()}
-    speed(pythons)
-    wide_memory()
-    rates(pythons, trials)
+    part, *rest = [*sys.argv[1:], ""]
+    trials = int(next((word for word in (part, *rest) if word.isdigit()), "200"))
+    parts = {"speed": speed, "wide": wide, "rates": lambda: rates(trials), "streams": streams}
+    for name, run in parts.items():
+        if part in {name, ""} or part.isdigit():
+            run()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--wide"]:
-        wide_child(sys.argv[2:])
-    else:
-        main()
+    main()

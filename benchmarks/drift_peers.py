@@ -1,7 +1,7 @@
 """One library's drift detection, run by benchmarks.drift in an environment that holds it.
 
-``python drift_peers.py LIBRARY time ROWS`` or ``… rates TRIALS``; the last line printed is JSON.
-Every library runs with its defaults, and says which columns drifted.
+``python drift_peers.py LIBRARY time ROWS``, ``… rates TRIALS`` or ``… parquet OLD NEW``; the last
+line printed is JSON. Every library runs with its defaults, and says which columns drifted.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import resource
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -146,13 +148,39 @@ def rates(detect: Detect, trials: int) -> dict[str, Any]:
     return found
 
 
+def parquet(library: str, detect: Detect, old: str, new: str) -> dict[str, Any]:
+    """Return the seconds and the memory that two Parquet files take, read as the library likes."""
+    rng = np.random.default_rng(0)
+    detect(wide(rng, 3000), wide(rng, 2000))
+    before = peak_mb()
+    started = time.perf_counter()
+    if library == "tauro":  # which takes paths; the others take frames
+        drifted = detect(old, new)  # type: ignore[arg-type]
+    else:
+        drifted = detect(pd.read_parquet(old), pd.read_parquet(new))
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "grown_mb": peak_mb() - before, "drifted": len(drifted)}
+
+
+def peak_mb() -> float:
+    """Return the most memory this process has held. (ru_maxrss may be that of its parent.)"""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
-    library, task, amount = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    library, task, *amounts = sys.argv[1:]
     warnings.simplefilter("ignore")
     made = {"tauro": tauro, "scipy": scipy, "evidently": evidently, "nannyml": nannyml}
     with contextlib.redirect_stdout(io.StringIO()):
         detect = made[library]()
-        result = timing(detect, amount) if task == "time" else rates(detect, amount)
+        result = (
+            parquet(library, detect, *amounts)
+            if task == "parquet"
+            else {"time": timing, "rates": rates}[task](detect, int(amounts[0]))
+        )
     print(json.dumps(result))
 
 

@@ -31,9 +31,9 @@ _COLUMNS = {"feature": "Feature", "status": "Status", "effect": "Effect", "verdi
 def command(data: tuple[str, ...], **options: Any) -> int:
     """Compare CURRENT with REFERENCE column by column, and say what drifted.
 
-    Both are .parquet or .csv files; REFERENCE may be a profile (.json). With --model NAME, CURRENT
-    alone is compared with the profile kept of the model, and two files in the model's input
-    columns; REFERENCE with --keep has its profile kept.
+    Both are .parquet or .csv files, or folders of Parquet files; REFERENCE may be a profile
+    (.json). With --model NAME, CURRENT alone is compared with the profile kept of the model, and
+    two files in the model's input columns; REFERENCE with --keep has its profile kept.
     """
     if options["keep"]:
         return _keep(data, options["model"], options["version"])

@@ -108,7 +108,8 @@ class DriftDetector:
 
         Args:
             reference_data: What the model was trained on: a pandas, polars or Arrow table, a numpy
-                array, a mapping of names to columns, or the path of a Parquet or CSV file.
+                array, a mapping of names to columns, or the path of a Parquet or CSV file, or of a
+                folder of Parquet files.
             current_data: What it sees now, in any of these forms.
             threshold: Alpha: the chance of a false alarm where nothing drifted.
             columns: Compare these only.

@@ -8,6 +8,7 @@ from typing import Final
 from tauro._internal import _clock
 from tauro.drift import _words
 from tauro.drift._models import Check, DataDriftReport, FeatureDrift, MultivariateDrift
+from tauro.drift._samples import Kind
 from tauro.drift._style import STYLE
 from tauro.drift._svg import chart
 
@@ -24,6 +25,11 @@ _CHECKS: Final = {
     "missing": "Missing values",
     "new_categories": "New categories",
 }
+_TESTS: Final = {
+    "classifier": "Domain classifier",
+    "mmd": "Maximum mean discrepancy",
+    "pca": "Principal components",
+}
 
 
 def page(report: DataDriftReport) -> str:
@@ -32,7 +38,8 @@ def page(report: DataDriftReport) -> str:
     shown = ranked[:_MOST_CARDS]
     parts = [_banner(report, ranked)]
     if report.multivariate:
-        parts += ["<h2>All columns together</h2>", _multivariate(report.multivariate)]
+        tests = _multivariate(report.multivariate)
+        parts += ["<h2>All columns together</h2>", f'<div class="wide tests">{tests}</div>']
     parts += ["<h2>Features, worst first</h2>", _table(ranked, len(shown))]
     parts.append(
         '<h2>In detail <small><span class="key o"></span>reference'
@@ -70,17 +77,25 @@ def notebook(report: DataDriftReport) -> str:
 
 def _banner(report: DataDriftReport, ranked: list[FeatureDrift]) -> str:
     tone = "drift" if report.drift_detected else "stable"
-    counts = "".join(
-        f'<li class="{status}"><b>{number:,}</b>{label.lower()}</li>'
-        for status, label in _STATUS.items()
-        if (number := sum(feature.status == status for feature in ranked))
+    head, _, rest = report.summary.partition(": ") if report.drifted_features else ("", "", "")
+    counts = {status: sum(f.status == status for f in ranked) for status in _STATUS}
+    bar = "".join(
+        f'<i class="{status}" style="flex-grow:{number}"></i>'
+        for status, number in counts.items()
+        if number
+    )
+    labels = "".join(
+        f'<li class="{status}"><b>{number:,}</b>{_STATUS[status].lower()}</li>'
+        for status, number in counts.items()
+        if number
     )
     tenant = f" for tenant {escape(report.tenant_id)}" if report.tenant_id else ""
     return (
-        f'<section class="banner {tone}"><h1>{escape(report.summary)}</h1>'
-        f"<p>{report.reference_rows:,} reference rows against {report.current_rows:,} current "
-        f"rows{tenant}; made {_clock.now():%Y-%m-%d %H:%M} UTC.</p>"
-        f'<ul class="counts">{counts}</ul></section>'
+        f'<section class="banner {tone}"><h1>{escape(head or report.summary)}</h1>'
+        + (f'<p class="names">{escape(rest)}</p>' if rest else "")
+        + f'<div class="share">{bar}</div><ul class="counts">{labels}</ul>'
+        f"<p><small>{report.reference_rows:,} reference rows against {report.current_rows:,} "
+        f"current rows{tenant}; made {_clock.now():%Y-%m-%d %H:%M} UTC.</small></p></section>"
     )
 
 
@@ -89,10 +104,11 @@ def _table(ranked: list[FeatureDrift], cards: int) -> str:
     for index, feature in enumerate(ranked):
         name = escape(feature.name)
         linked = f'<a href="#f{index}">{name}</a>' if index < cards else name
+        change = f"<small>{escape(feature.change)}</small>" if feature.change else ""
         rows.append(
-            f'<tr class="{feature.status}"><td>{linked}</td>'
+            f'<tr class="{feature.status}"><td>{linked}{change}</td>'
             f'<td><span class="tag">{_STATUS[feature.status]}</span></td>'
-            f'<td class="n">{_words.rounded(feature.effect)}</td>'
+            f'<td class="n">{_words.rounded(feature.effect)}{_meter(feature)}</td>'
             f'<td class="n hide">{_words.number(feature.min_effect)}</td>'
             f'<td class="n hide">{_words.p_text(feature.p_value)}</td>'
             f'<td class="hide">{feature.kind}</td></tr>'
@@ -102,6 +118,14 @@ def _table(ranked: list[FeatureDrift], cards: int) -> str:
         '<th class="n">Effect</th><th class="n hide">Limit</th><th class="n hide">Corrected p</th>'
         f'<th class="hide">Kind</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
+
+
+def _meter(feature: FeatureDrift) -> str:
+    """Draw the effect as a bar with a mark at the limit, which stands at a quarter."""
+    if not feature.min_effect:
+        return ""
+    width = min(100.0, 25 * feature.effect / feature.min_effect)
+    return f'<span class="meter"><i style="width:{width:.0f}%"></i></span>'
 
 
 def _card(feature: FeatureDrift, index: int) -> str:
@@ -131,19 +155,23 @@ def _figures(feature: FeatureDrift) -> str:
         for key in (("median",) if feature.kind == "datetime" else ("q05", "median", "mean", "q95"))
         if key in feature.reference.figures and key in feature.current.figures
     ]
+    missing = feature.reference.missing or feature.current.missing
+    if not keys and not missing:
+        return ""
     heads = "".join(f'<th class="n">{_HEADS[key]}</th>' for key in keys)
     rows = "".join(
         f"<tr><td>{label}</td>"
-        + "".join(
-            f'<td class="n">{_words.value_of(feature.kind, side.figures[key])}</td>' for key in keys
-        )
-        + f'<td class="n">{_words.share(side.missing / side.rows)}</td></tr>'
+        + "".join(f'<td class="n">{_figure(feature.kind, side.figures[key])}</td>' for key in keys)
+        + (f'<td class="n">{_words.share(side.missing / side.rows)}</td>' if missing else "")
+        + "</tr>"
         for label, side in (("Reference", feature.reference), ("Current", feature.current))
     )
-    return (
-        f'<table><thead><tr><th></th>{heads}<th class="n">Missing</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
+    last = '<th class="n">Missing</th>' if missing else ""
+    return f"<table><thead><tr><th></th>{heads}{last}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _figure(kind: Kind, value: float) -> str:
+    return _words.value_of(kind, value) if kind == "datetime" else _words.rounded(value)
 
 
 _HEADS: Final = {"q05": "5 %", "median": "Median", "mean": "Mean", "q95": "95 %"}
@@ -152,7 +180,7 @@ _HEADS: Final = {"q05": "5 %", "median": "Median", "mean": "Mean", "q95": "95 %"
 def _multivariate(found: tuple[MultivariateDrift, ...]) -> str:
     return "".join(
         f'<p class="{"drift" if one.drift_detected else "stable"}">'
-        f'<span class="tag">{escape(one.test)}</span> {escape(one.verdict)}</p>'
+        f'<span class="tag">{_TESTS[one.test]}</span> {escape(one.verdict)}</p>'
         for one in found
     )
 
@@ -168,5 +196,6 @@ def _notes(report: DataDriftReport) -> str:
         f"{correction}, is at most {_words.number(report.threshold)} and its effect at least the "
         "limit. The effect of a distribution is, by default, the largest gap between the two "
         "distribution functions for numbers, and the share of rows that would have to change "
-        "category for others. The end bins of a histogram also hold what lies beyond.</small></p>"
+        "category for others. The bar under an effect is marked at the limit. The end bins of a "
+        "histogram also hold what lies beyond.</small></p>"
     )

@@ -100,6 +100,7 @@ class FeatureDrift(Record):
         kind: How it was compared.
         status: The verdict in a word.
         verdict: The verdict in words: how much, in which direction, how sure, out of how many rows.
+        change: What changed, in words alone; empty where nothing did.
         drift_detected: Any of its checks found drift.
         p_value: The smallest corrected p-value of its checks.
         checks: Every test made.
@@ -113,6 +114,7 @@ class FeatureDrift(Record):
     kind: Kind
     status: Status
     verdict: str
+    change: str
     drift_detected: bool
     p_value: float
     checks: tuple[Check, ...]

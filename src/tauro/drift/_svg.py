@@ -17,7 +17,7 @@ _BASE, _TOP = 118, 20
 """Where the axis of a histogram lies, and its highest bar ends."""
 _ROW: Final = 30
 """Height of a pair of bars; their label takes so much width, and shows so many letters:"""
-_LABEL, _LETTERS = 120, 19
+_LABEL, _LETTERS = 120, 17
 
 
 def chart(feature: FeatureDrift) -> str:
@@ -73,6 +73,13 @@ def _histogram(feature: FeatureDrift) -> str:
     )
 
 
+def _short(label: str) -> str:
+    """Return a label without its middle where it is long: what tells labels apart is at an end."""
+    if len(label) <= _LETTERS:
+        return label
+    return f"{label[: _LETTERS // 2]}…{label[-(_LETTERS // 2) :]}"
+
+
 def _bars(feature: FeatureDrift) -> str:
     old, new = feature.reference.shares, feature.current.shares
     top = max(*old, *new) or 1.0
@@ -80,9 +87,8 @@ def _bars(feature: FeatureDrift) -> str:
     rows = []
     for index, label in enumerate(feature.reference.labels):
         at = index * _ROW
-        short = label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
         rows.append(
-            f'<text x="{_LABEL - 6}" y="{at + 18}" text-anchor="end">{escape(short)}</text>'
+            f'<text x="{_LABEL - 6}" y="{at + 18}" text-anchor="end">{escape(_short(label))}</text>'
             + "".join(
                 f'<rect class="{name}" x="{_LABEL}" y="{at + offset}" height="10" '
                 f'width="{max(0.5, share / top * room):.1f}"/>'

@@ -45,11 +45,14 @@ def _feature(
     column: Compared, checks: tuple[Check, ...], alpha: float, options: DriftOptions
 ) -> FeatureDrift:
     status = _status(column, checks, alpha, options)
+    telling = _telling(checks, status)
+    change = "; ".join(_change(column, check) for check in telling)
     return FeatureDrift(
         name=column.name,
         kind=column.kind,
         status=status,
-        verdict=_verdict(column, checks, status, alpha),
+        verdict=_verdict(column, checks, status, change, alpha),
+        change=change,
         drift_detected=status == "drift",
         p_value=min((check.p_corrected for check in checks), default=1.0),
         checks=checks,
@@ -69,21 +72,30 @@ def _status(
     return "too_few_rows" if fewest < options.min_rows else "stable"
 
 
-def _verdict(column: Compared, checks: Sequence[Check], status: Status, alpha: float) -> str:
-    rows = _words.against(column.reference, column.current)
+def _telling(checks: Sequence[Check], status: Status) -> list[Check]:
+    """Return the checks whose change is worth a word, the surest first."""
     if status == "drift":
         found = [check for check in checks if check.drift_detected]
-        found.sort(key=lambda check: check.p_corrected)
-        said = "; ".join(_change(column, check) for check in found)
-        numbers = "; ".join(_figures(check) for check in found)
-        sure = _words.evidence(found[0].p_corrected, alpha)
-        return f"Drift: {said}. {numbers}; {sure} from {rows}."
+        return sorted(found, key=lambda check: check.p_corrected)
+    if status == "negligible":
+        return [min(checks, key=lambda check: check.p_corrected)]
+    return []
+
+
+def _verdict(
+    column: Compared, checks: Sequence[Check], status: Status, change: str, alpha: float
+) -> str:
+    rows = _words.against(column.reference, column.current)
+    telling = _telling(checks, status)
+    if status == "drift":
+        numbers = "; ".join(_figures(check) for check in telling)
+        sure = _words.evidence(telling[0].p_corrected, alpha)
+        return f"Drift: {change}. {numbers}; {sure} from {rows}."
     tail = f"{'; '.join(_figures(check) for check in checks)}; {rows}."
     if status == "negligible":
-        clear = min(checks, key=lambda check: check.p_corrected)
         return (
-            f"Too small to count: {_change(column, clear)}, which is significant but "
-            f"below the limit of {_words.number(clear.min_effect)}. {tail}"
+            f"Too small to count: {change}, which is significant but "
+            f"below the limit of {_words.number(telling[0].min_effect)}. {tail}"
         )
     if status == "too_few_rows":
         unseen = _smallest_visible(column, alpha)

@@ -67,6 +67,7 @@ def test_the_verdict_over_all_columns_keeps_alpha(n: int, m: int) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("correction", ["benjamini-hochberg", "bonferroni"])
 @pytest.mark.parametrize(("n", "m"), SIZES)
 def test_the_verdict_keeps_alpha_in_many_trials(n: int, m: int, correction: Any) -> None:
@@ -110,6 +111,7 @@ def test_p_values_are_not_too_small_with_repeated_values(name: str, shape: str) 
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("shape", NUMBERS)
 @pytest.mark.parametrize(("n", "m"), SIZES)
 @pytest.mark.parametrize("name", numeric_tests())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def test_the_page_needs_nothing_from_outside(report: DataDriftReport) -> None:
 def test_the_summary_comes_first_and_the_worst_features_next(report: DataDriftReport) -> None:
     words = [part for part in Page(report.to_html()).text if part.strip()]
     places = {name: words.index(name) for name in report.features if name in words}
-    assert report.summary in "".join(words[:4])
+    head, _, names = report.summary.partition(": ")
+    assert words[2:4] == [head, names]
     assert places[report.ranked()[0].name] == min(places.values())
     assert "acme" in "".join(words)
     assert report.ranked()[0].verdict in words
@@ -84,6 +86,48 @@ def test_each_feature_has_a_chart_and_its_words(report: DataDriftReport) -> None
     assert page.tags.count("article") == 6
     for feature in report.features.values():
         assert any(feature.verdict in text for text in page.text)
+
+
+def test_words_stand_beside_the_numbers_in_the_table(report: DataDriftReport) -> None:
+    words = Page(report.to_html()).text
+    drifted = [feature for feature in report.features.values() if feature.drift_detected]
+    assert drifted
+    for feature in drifted:
+        assert feature.change in words
+        assert feature.change in feature.verdict
+    assert all(f.change == "" for f in report.features.values() if f.status == "stable")
+
+
+def test_the_effect_is_drawn_against_its_limit() -> None:
+    rng = np.random.default_rng(0)
+    shifts = {"none": 0.0, "far": 5.0}
+    old = pd.DataFrame({name: rng.normal(size=900) for name in shifts})
+    new = pd.DataFrame({name: rng.normal(shift, 1, 900) for name, shift in shifts.items()})
+    report = DriftDetector(min_effect={"ks": 0.1}).detect_data_drift(old, new)
+    widths = [
+        int(width) for width in re.findall(r'meter"><i style="width:(\d+)%', report.to_html())
+    ]
+    assert widths == [100, round(25 * report.features["none"].effect / 0.1)]
+    free = DriftDetector(min_effect={"ks": 0.0}).detect_data_drift(old, new)
+    assert 'class="meter"' not in free.to_html()
+
+
+def test_long_labels_keep_both_ends() -> None:
+    """What tells the categories of one column apart is often their last letters."""
+    words = [f"a category with a long name, number {i}" for i in (1, 2)]
+    report = DriftDetector().detect_data_drift({"w": words * 50}, {"w": words * 50})
+    labels = [text for text in Page(report.to_html()).text if "…" in text]
+    assert len(set(labels)) == 2
+    assert all(len(label) <= 17 for label in labels)
+
+
+def test_columns_without_figures_or_gaps_have_no_empty_table() -> None:
+    words = {"w": ["a", "b"] * 50}
+    whole = DriftDetector().detect_data_drift(words, words).to_html()
+    assert ">Missing<" not in whole
+    gaps = DriftDetector().detect_data_drift(words, {"w": ["a", None] * 50}).to_html()
+    assert ">Missing<" in gaps
+    assert ">50.0 %<" in gaps
 
 
 def test_a_phone_and_a_printer_are_thought_of(report: DataDriftReport) -> None:

@@ -88,6 +88,7 @@ def test_false_alarms_are_near_alpha(test: str) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("n", "m"), [(50, 50), (100, 400)])
 @pytest.mark.parametrize("test", TESTS)
 def test_false_alarms_are_near_alpha_in_many_trials(test: str, n: int, m: int) -> None:

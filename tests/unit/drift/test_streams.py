@@ -90,6 +90,7 @@ def test_false_alarms_on_a_stationary_stream_are_within_the_stated_rate(
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("cls", ALL)
 def test_false_alarms_on_many_stationary_streams(cls: type[StreamDetector]) -> None:
     assert false_alarms(cls, 40) <= most_alarms(cls, 40)
