@@ -9,6 +9,8 @@ import msgspec
 from tauro.errors import SignatureMismatchError
 from tauro.flavors._types import ColumnType
 
+Category = str | int | float | bool
+
 
 class ColumnSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column of a table, or one tensor.
@@ -19,6 +21,8 @@ class ColumnSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         nullable: Whether values may be missing.
         required: Whether the column must be there at all.
         shape: Of a tensor, its dimensions with -1 for any length; None for a column.
+        categories: Of a categorical column, what it held in training, in its order; None for
+            another column. A value that is none of them counts as missing.
     """
 
     name: str
@@ -26,6 +30,7 @@ class ColumnSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     nullable: bool = False
     required: bool = True
     shape: tuple[int, ...] | None = None
+    categories: tuple[Category, ...] | None = None
 
 
 class SchemaProblem(msgspec.Struct, frozen=True):

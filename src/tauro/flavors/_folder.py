@@ -21,6 +21,12 @@ def _walk(folder: Path) -> list[str]:
     return list(_fs.walk_files(str(folder)))
 
 
+def _is_inside(name: str) -> bool:
+    """Tell whether a name, which a description gives, stays within its folder."""
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
 class ModelFolder:
     """A folder of model files.
 
@@ -62,7 +68,7 @@ class ModelFolder:
             FlavorError: There is no such file.
             CorruptDataError: The bytes are not those that were saved.
         """
-        if self._hashes is not None and name not in self._hashes:
+        if not _is_inside(name) or (self._hashes is not None and name not in self._hashes):
             raise self._absent(name)
         try:
             data = _fs.read_bytes(str(self.path / name))
@@ -88,7 +94,7 @@ class ModelFolder:
         recorded = self._hashes is None or any(
             known == name or known.startswith(name + "/") for known in self._hashes
         )
-        if not recorded or not path.exists():
+        if not _is_inside(name) or not recorded or not path.exists():
             raise self._absent(name)
         return path
 

@@ -7,14 +7,15 @@ from typing import Any
 
 from tauro.flavors._columns import ColumnSpec
 from tauro.flavors._signature import ModelSignature
-from tauro.flavors._tables import as_table, column_type, is_frame, to_array
+from tauro.flavors._tables import as_table, categories_of, column_type, is_frame, to_array
 from tauro.flavors._types import type_of_kind
 
 
 def infer_signature(inputs: Any, outputs: Any = None) -> ModelSignature:
     """Return the signature of a model from examples of its inputs and outputs.
 
-    A column is nullable when the example has a missing value in it. Arrays of one or two
+    A column is nullable when the example has a missing value in it. A column of pandas's category
+    dtype keeps its categories. Arrays of one or two
     dimensions without names are one tensor, as are larger ones; the first dimension is free.
 
     Args:
@@ -35,6 +36,7 @@ def _columns(data: Any, role: str) -> tuple[ColumnSpec, ...]:
                 str(name) if len(table.columns) > 1 or name not in (0, None) else role,
                 column_type(table.iloc[:, position]),
                 nullable=bool(table.iloc[:, position].isna().any()),
+                categories=categories_of(table.iloc[:, position]),
             )
             for position, name in enumerate(table.columns)
         )

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from tauro._internal._optional import load
@@ -42,15 +43,19 @@ class KerasFlavor(Flavor):
         """Load in safe mode; code in the archive takes permission, own types trust."""
         keras = load("keras", purpose="loading a Keras model")
         name = str(data["file"])
-        code, own = _inspect(source.read(name), name)
+        content = source.read(name)
+        code, own = _inspect(content, name)
         if code:
             trust.require_pickle(f"{name!r} holds {', '.join(code)}")
         trust.require_types(own, repr(name))
         objects = {dotted.rpartition(".")[2]: import_type(dotted) for dotted in own}
         try:
-            model = keras.saving.load_model(
-                str(source.file(name)), custom_objects=objects, safe_mode=not code
-            )
+            with TemporaryDirectory(prefix="tauro-keras-") as folder:
+                # Keras reads from a path: of a file that nobody changes after it was looked at.
+                (Path(folder) / _FILE).write_bytes(content)
+                model = keras.saving.load_model(
+                    str(Path(folder) / _FILE), custom_objects=objects, safe_mode=not code
+                )
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise FlavorError(f"{name!r} cannot be loaded by Keras: {error}.") from error
         return self.wrap(model, data)

@@ -15,7 +15,7 @@ from tauro.flavors._prepare import prepare
 from tauro.flavors._protocol import Predictor
 from tauro.flavors._registry import FLAVORS, get_flavor, normal_name
 from tauro.flavors._signature import ModelSignature
-from tauro.flavors._tables import to_array
+from tauro.flavors._tables import to_array, with_categories
 from tauro.flavors._trust import Trust
 from tauro.types import StrPath
 
@@ -35,6 +35,8 @@ class LoadedModel:
         self.folder = folder.path
         self._folder = folder
         self._predictor = predictor
+        inputs = spec.signature.inputs if spec.signature is not None else ()
+        self._categorical = [column for column in inputs if column.categories is not None]
 
     def __repr__(self) -> str:
         return f"<LoadedModel {self.spec.flavor} {self.spec.model_class or self.folder}>"
@@ -71,9 +73,9 @@ class LoadedModel:
         For callers that built the frame against the signature; a second check of one row costs more
         than some models' answer.
         """
-        return self._predictor.predict(
-            frame if self._predictor.form == "frame" else to_array(frame)
-        )
+        if self._predictor.form != "frame":
+            return self._predictor.predict(to_array(frame))
+        return self._predictor.predict(with_categories(frame, self._categorical))
 
     @property
     def predict_proba(self) -> Callable[[Any], Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tauro.flavors._protocol import InputForm
 from tauro.flavors._signature import ModelSignature
-from tauro.flavors._tables import as_table, is_frame, to_array, with_types
+from tauro.flavors._tables import as_table, is_frame, to_array, with_categories, with_types
 
 
 def prepare(data: Any, signature: ModelSignature | None, form: InputForm) -> Any:
@@ -25,7 +25,9 @@ def prepare(data: Any, signature: ModelSignature | None, form: InputForm) -> Any
         signature.validate(data)
         if not signature.is_tensor:
             frame = with_types(signature.to_frame(data), signature.inputs)
-            return frame if form == "frame" else to_array(frame)
+            if form == "frame":
+                return with_categories(frame, signature.inputs)
+            return to_array(frame)
     table = as_table(data)
     if isinstance(table, Mapping) and form == "tensors":
         return {str(name): to_array(value) for name, value in table.items()}

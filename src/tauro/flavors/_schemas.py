@@ -10,7 +10,7 @@ from tauro.flavors._columns import ColumnSpec
 from tauro.flavors._types import ColumnType, to_column_type
 
 _FORMS: Final = "{column: type}, [{'name', 'type', 'nullable'}] or a JSON Schema"
-_COLUMN_KEYS: Final = frozenset({"name", "type", "nullable", "required", "shape"})
+_COLUMN_KEYS: Final = frozenset({"name", "type", "nullable", "required", "shape", "categories"})
 _JSON_TYPES: Final[dict[str, ColumnType]] = {
     "integer": "integer",
     "number": "float",
@@ -71,6 +71,8 @@ def to_json_schema(columns: Sequence[ColumnSpec]) -> dict[str, Any]:
             one = {"type": "array", "items": one}
         if column.nullable and "type" in one:
             one["type"] = [one["type"], "null"]
+        if column.categories is not None:
+            one["examples"] = list(column.categories)  # not "enum": others are allowed
         properties[column.name] = one
     required = [column.name for column in columns if column.required]
     return {"type": "object", "properties": properties, "required": required}
@@ -98,13 +100,14 @@ def _listed_column(entry: Any, where: object, role: str) -> ColumnSpec:
             f"{unknown[0]!r}; expected {', '.join(sorted(_COLUMN_KEYS))}.",
             context={"column": entry["name"], "keys": unknown},
         )
-    name, shape = str(entry["name"]), entry.get("shape")
+    name, shape, categories = str(entry["name"]), entry.get("shape"), entry.get("categories")
     return ColumnSpec(
         name,
         to_column_type(entry.get("type", "any"), name),
         nullable=bool(entry.get("nullable", False)),
         required=bool(entry.get("required", True)),
         shape=None if shape is None else tuple(int(length) for length in shape),
+        categories=None if categories is None else tuple(categories),
     )
 
 

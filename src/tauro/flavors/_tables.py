@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tauro._internal._close import did_you_mean
 from tauro.errors import SignatureMismatchError
-from tauro.flavors._columns import ColumnSpec
+from tauro.flavors._columns import Category, ColumnSpec
 from tauro.flavors._types import ColumnType, type_of_kind
 
 if TYPE_CHECKING:
@@ -123,6 +123,29 @@ def with_types(frame: pd.DataFrame, columns: Sequence[ColumnSpec]) -> pd.DataFra
         elif column.type == "datetime" and kind != "M":
             changed[column.name] = pd.to_datetime(series, format="ISO8601")
     return frame.assign(**changed) if changed else frame
+
+
+def with_categories(frame: pd.DataFrame, columns: Sequence[ColumnSpec]) -> pd.DataFrame:
+    """Return a frame whose categorical columns have the categories of training, in their order.
+
+    Boosted trees know categories by their place in that order.
+    """
+    import pandas as pd
+
+    changed: dict[str, Any] = {}
+    for column in columns:
+        if column.categories is not None and column.name in frame.columns:
+            known: pd.Index[Any] = pd.Index(list(column.categories))
+            codes = known.get_indexer(pd.Index(frame[column.name]))
+            changed[column.name] = pd.Categorical.from_codes(codes, categories=known)
+    return frame.assign(**changed) if changed else frame
+
+
+def categories_of(series: pd.Series[Any]) -> tuple[Category, ...] | None:
+    """Return the categories of a column; None where it has none, or such as JSON cannot hold."""
+    found: list[Any] = getattr(getattr(series.dtype, "categories", None), "tolist", list)()
+    plain = bool(found) and all(isinstance(value, Category) for value in found)
+    return tuple(found) if plain else None
 
 
 def _refuse_missing(columns: Sequence[ColumnSpec], present: Sequence[str]) -> None:

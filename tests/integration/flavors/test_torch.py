@@ -77,7 +77,7 @@ def test_larger_building_blocks_come_back(kind: str, tmp_path: Path) -> None:
     got = loaded.predict(data)
     first = expected[0] if isinstance(expected, tuple) else expected
     np.testing.assert_allclose(
-        got[0] if isinstance(got, list) else got, first.detach().numpy(), rtol=1e-5
+        got[0] if isinstance(got, list) else got, first.detach().numpy(), rtol=1e-4, atol=1e-6
     )
 
 

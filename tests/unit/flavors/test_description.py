@@ -60,3 +60,21 @@ def test_somebody_elses_model_json_is_a_file_like_any_other(tmp_path: Path) -> N
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FlavorError, match="is no folder with a model"):
         load_model(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+@pytest.mark.parametrize("name", ["../outside.skops", "{outside}", "a/../../outside.skops"])
+def test_a_description_that_points_out_of_its_folder_is_refused(
+    folder: Path, name: str, hashed: bool
+) -> None:
+    """Somebody else's folder, of which no hash was recorded anywhere else."""
+    outside = folder.parent / "outside.skops"
+    outside.write_bytes((folder / "model.skops").read_bytes())
+    found = json.loads((folder / "model.json").read_text())
+    named = name.format(outside=outside)
+    found["data"]["file"] = named
+    if not hashed:
+        del found["files"]
+    (folder / "model.json").write_text(json.dumps(found))
+    with pytest.raises(FlavorError, match="has no file"):
+        load_model(folder)

@@ -250,3 +250,65 @@ def test_a_missing_column_has_a_close_match() -> None:
 
 def test_the_json_schema_of_a_row_reads_back() -> None:
     assert ModelSignature.from_schemas(SIGNATURE.json_schema()).inputs == SIGNATURE.inputs
+
+
+CITIES = pd.DataFrame({"city": pd.Categorical(["rome", "oslo"], categories=["oslo", "rome"])})
+CITY = ColumnSpec("city", "string", categories=("oslo", "rome"))
+
+
+def test_the_categories_of_an_example_are_kept_in_their_order() -> None:
+    assert infer_signature(CITIES).inputs == (CITY,)
+    numbers = pd.DataFrame({"floor": pd.Categorical([7, 3])})
+    assert infer_signature(numbers).inputs == (ColumnSpec("floor", "integer", categories=(3, 7)),)
+
+
+@pytest.mark.parametrize(
+    "categories", [pd.to_datetime(["2026-01-01"]), pd.interval_range(0, 1), []], ids=str
+)
+def test_categories_that_json_cannot_hold_are_left_out(categories: Any) -> None:
+    frame = pd.DataFrame({"a": pd.Categorical([None], categories=categories)})
+    assert infer_signature(frame).inputs[0].categories is None
+
+
+def test_categories_come_back_from_every_form() -> None:
+    signature = infer_signature(CITIES)
+    assert ModelSignature.from_dict(signature.to_dict()) == signature
+    given = [{"name": "city", "type": "string", "categories": ["oslo", "rome"]}]
+    assert ModelSignature.from_schemas(given) == signature
+    assert signature.json_schema()["properties"]["city"] == {
+        "type": "string",
+        "examples": ["oslo", "rome"],
+    }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{"city": "rome"}, {"city": None}, {"city": "paris"}],
+        pd.DataFrame({"city": ["rome", np.nan, "paris"]}),
+        pd.DataFrame({"city": pd.Categorical(["rome", None, "paris"])}),
+        pd.DataFrame(
+            {"city": pd.Categorical(["rome", None, "paris"], categories=["rome", "paris"])},
+            index=[7, 8, 9],
+        ),
+        pl.DataFrame({"city": ["rome", None, "paris"]}),
+    ],
+    ids=["records", "texts", "categories", "other order", "polars"],
+)
+def test_a_category_has_its_place_from_training_and_an_unknown_one_none(data: Any) -> None:
+    nullable = ModelSignature((ColumnSpec("city", "string", True, categories=("oslo", "rome")),))
+    frame = prepare(data, nullable, "frame")
+    assert frame["city"].cat.categories.tolist() == ["oslo", "rome"]
+    assert frame["city"].cat.codes.tolist() == [1, -1, -1]
+    assert prepare(data, nullable, "array")[:, 0].tolist()[0::2] == ["rome", "paris"]
+
+
+def test_numbers_as_categories_are_found_among_numbers_with_gaps() -> None:
+    signature = ModelSignature((ColumnSpec("floor", "integer", True, categories=(3, 7)),))
+    frame = prepare([{"floor": 7}, {"floor": None}, {"floor": 3}], signature, "frame")
+    assert frame["floor"].cat.codes.tolist() == [1, -1, 0]
+
+
+def test_a_category_of_another_type_is_named() -> None:
+    with pytest.raises(SignatureMismatchError, match=r"inputs\.city\[1\]: expected string, got 3"):
+        ModelSignature((CITY,)).validate([{"city": "rome"}, {"city": 3}])

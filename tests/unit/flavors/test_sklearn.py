@@ -176,3 +176,17 @@ def test_an_estimator_class_of_the_user_is_saved_by_skops(tmp_path: Path) -> Non
 def test_a_transformer_without_predict_transforms(tmp_path: Path) -> None:
     save_model(StandardScaler().fit(NUMBERS), tmp_path / "m")
     assert load_model(tmp_path / "m").predict(NUMBERS).shape == (40, 2)
+
+
+def test_an_estimator_that_asks_for_the_category_dtype_gets_it_from_records(
+    tmp_path: Path,
+) -> None:
+    data = X.assign(city=pd.Categorical(X["city"]))
+    labels = (data["city"] == "y").astype(int)
+    model = HistGradientBoostingClassifier(
+        max_iter=5, min_samples_leaf=2, categorical_features="from_dtype"
+    ).fit(data, labels)
+    save_model(model, tmp_path / "m", input_example=data)
+    loaded = load_model(tmp_path / "m")
+    assert loaded.predict(X.to_dict("records")).tolist() == labels.tolist()
+    assert loaded.predict([{"a": 0.1, "b": 0.1, "city": "y"}]).tolist() == [1]
