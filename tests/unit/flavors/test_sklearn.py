@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,12 @@ def test_an_estimator_that_asks_for_the_category_dtype_gets_it_from_records(
     loaded = load_model(tmp_path / "m")
     assert loaded.predict(X.to_dict("records")).tolist() == labels.tolist()
     assert loaded.predict([{"a": 0.1, "b": 0.1, "city": "y"}]).tolist() == [1]
+
+
+def test_a_partial_is_trusted_no_more_than_its_function(tmp_path: Path) -> None:
+    for name, function in (("harmless", np.mean), ("code", eval)):
+        model = FunctionTransformer(partial(function, axis=1))
+        spec = save_model(model, tmp_path / name)
+        assert bool(spec.untrusted or spec.runs_code) == (function is eval)
+    with pytest.raises(UntrustedModelError):
+        load_model(tmp_path / "code")
