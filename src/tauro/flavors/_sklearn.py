@@ -21,7 +21,7 @@ from tauro.flavors._trust import Trust
 # one can crash a process; it cannot choose code to run, and the recorded hash guards the file.
 _TRUSTED: Final = re.compile(
     r"numpy\.(dtype|mean|median|max|min|asarray)"
-    # A partial is as harmless as its function, which is looked at too; HistGradientBoosting has one.
+    # A partial is as harmless as its function, which is looked at too.
     r"|functools\.partial|sklearn\.utils\.validation\.check_array"
     # What a FunctionTransformer takes to spell text in one way.
     r"|numpy\.strings\.(lower|upper|capitalize|title|swapcase|strip|lstrip|rstrip|replace)"

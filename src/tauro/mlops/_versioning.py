@@ -69,6 +69,8 @@ class DatabaseConnection:
         """Keep a version, unless it is kept already.
 
         Raises:
+            ModelVersionConflictError: The table has this label with other content, of another
+                store that shares the database.
             StorageError: The database cannot be reached or written.
             MissingExtraError: SQLAlchemy or the driver is not installed.
         """
@@ -77,11 +79,15 @@ class DatabaseConnection:
         where = sqlalchemy.and_(*(self._table.c[name] == value for name, value in key.items()))
         try:
             self._prepare()
-            with self._engine.begin() as connection:
-                if connection.execute(sqlalchemy.select(self._table).where(where)).first() is None:
+            try:
+                with self._engine.begin() as connection:
                     connection.execute(sqlalchemy.insert(self._table).values(**row))
-        except sqlalchemy.exc.IntegrityError:
-            return  # Somebody else kept it in the meantime.
+            except sqlalchemy.exc.IntegrityError:
+                with self._engine.connect() as connection:
+                    query = sqlalchemy.select(self._table.c.content_digest).where(where)
+                    kept = connection.execute(query).scalar_one()
+                if kept != row["content_digest"]:
+                    raise self._conflict(row) from None
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise self._failure(error) from error
 
@@ -109,10 +115,25 @@ class DatabaseConnection:
             self.__dict__.pop("_engine").dispose()
 
     def _prepare(self) -> None:
+        sqlalchemy = load("sqlalchemy", extra="sql", purpose="connecting to a database")
         with self._guard:
-            if not self._is_ready:
+            if self._is_ready:
+                return
+            try:
                 self._table.create(self._engine, checkfirst=True)
-                self._is_ready = True
+            except sqlalchemy.exc.DBAPIError:
+                # Of connections that find no table at once, the first one makes it.
+                if not sqlalchemy.inspect(self._engine).has_table(TABLE):
+                    raise
+            self._is_ready = True
+
+    def _conflict(self, row: Mapping[str, Any]) -> ModelVersionConflictError:
+        return ModelVersionConflictError(
+            f"The database {self.shown} has the version {row['version']!r} of {row['model_id']!r} "
+            "already, with other content.",
+            context={"model_id": row["model_id"], "version": row["version"]},
+            suggestions=["It is another store's. Give this content a new version label."],
+        )
 
     def _full_url(self) -> str:
         url = str(self._url)
@@ -134,7 +155,9 @@ class DatabaseConnection:
         sqlalchemy = load("sqlalchemy", extra="sql", purpose="connecting to a database")
         url = self._full_url()
         try:
-            engine: Engine = sqlalchemy.create_engine(url, pool_pre_ping=True)
+            # SQLite's writers take turns; five seconds, the default, are little on a busy disk.
+            waits = {"timeout": 60} if url.startswith("sqlite:") else {}
+            engine: Engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=waits)
         except (sqlalchemy.exc.ArgumentError, ModuleNotFoundError) as error:
             raise ValidationError(
                 f"{self.shown!r} names no database that can be reached: {error}.",

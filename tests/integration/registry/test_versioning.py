@@ -20,7 +20,9 @@ from tauro.errors import (
     ValidationError,
 )
 from tauro.mlops._versioning import DatabaseConnection, ModelVersioning, create_model_versioning
+from tauro.registry import ModelRegistry
 from tauro.storage import LocalStorageBackend, set_storage_provider
+from tauro.types import StrPath
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +144,55 @@ def check_table(db: DatabaseConnection, model: Path) -> None:
     db.close()
 
 
+def check_race(place: StrPath, model: Path) -> None:
+    """Keep versions through connections of which none knows the others, on an empty database."""
+    writers = 8
+    barrier, errors = threading.Barrier(writers), list[Exception]()
+
+    def work(number: int) -> None:
+        db = DatabaseConnection(place)
+        try:
+            barrier.wait(60)
+            keep(ModelVersioning(db), model, f"1.{number}.0")
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits
+            errors.append(error)
+        finally:
+            db.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    db = DatabaseConnection(place)
+    kept = {row["version"]: row["registry_version"] for row in db.rows("ticket_classifier")}
+    db.close()
+    assert sorted(kept) == [f"1.{number}.0" for number in range(writers)]
+    assert sorted(kept.values()) == list(range(1, writers + 1))
+
+
+def test_connections_that_race_for_an_empty_sqlite(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+    check_race(tmp_path / "versions.db", model)
+
+
+def test_stores_that_share_a_database_do_not_share_a_label(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+    stores = [ModelRegistry(LocalStorageBackend(tmp_path / name)) for name in ("here", "there")]
+    db = DatabaseConnection(tmp_path / "versions.db")
+    first, second = (ModelVersioning(db, registry=registry) for registry in stores)
+    keep(first, model)
+    keep(second, model)  # the same content is the same version
+    model.write_bytes(b"other")
+    keep(first, model, "1.1.0")
+    model.write_bytes(b"another")
+    with pytest.raises(ModelVersionConflictError, match=r"versions\.db has the version '1\.1\.0'"):
+        keep(second, model, "1.1.0")
+    assert [row["version"] for row in db.rows()] == ["1.0.0", "1.1.0"]
+    db.close()
+
+
 def test_a_table_in_sqlite(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
     check_table(DatabaseConnection(tmp_path / "versions.db"), model)
@@ -223,3 +274,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.postgres
 def test_a_table_in_postgresql(model: Path, postgres: str) -> None:
     check_table(DatabaseConnection(postgres), model)
+
+
+@pytest.mark.postgres
+def test_connections_that_race_for_an_empty_postgresql(model: Path, postgres: str) -> None:
+    check_race(postgres, model)

@@ -194,7 +194,8 @@ def test_an_estimator_that_asks_for_the_category_dtype_gets_it_from_records(
 
 
 def test_a_partial_is_trusted_no_more_than_its_function(tmp_path: Path) -> None:
-    for name, function in (("harmless", np.mean), ("code", eval)):
+    functions: dict[str, Any] = {"harmless": np.mean, "code": eval}
+    for name, function in functions.items():
         model = FunctionTransformer(partial(function, axis=1))
         spec = save_model(model, tmp_path / name)
         assert bool(spec.untrusted or spec.runs_code) == (function is eval)
