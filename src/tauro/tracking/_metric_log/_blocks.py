@@ -60,6 +60,7 @@ class CheckedFile(io.RawIOBase):
     def __init__(self, folder: str, record: FileRecord) -> None:
         self.path = os.path.join(folder, record.name)
         self._record = record
+        self._fd = -1  # the finalizer closes also what could not be opened
         self._fd = _fs.open_fd(self.path, os.O_RDONLY)
         self._at = 0
         self._held = -1
@@ -113,6 +114,7 @@ class CheckedFile(io.RawIOBase):
 
     def close(self) -> None:
         """Let go of the file."""
-        if not self.closed:
-            _fs.close_fd(self._fd, self.path)
+        fd, self._fd = self._fd, -1  # closed once, whatever happens in between
+        if fd >= 0:
+            _fs.close_fd(fd, self.path)
         super().close()
