@@ -60,6 +60,24 @@ def test_mistakes_have_their_exit_codes(tauro: Tauro, store: str, here: Path) ->
     assert (conflict.code, conflict.json["conflicts"]) == (4, ["fraud"])
 
 
+def test_what_is_no_store_is_not_looked_after(tauro: Tauro, here: Path) -> None:
+    """A mistyped name is no store that is whole, and none is made of it."""
+    for verb in ("verify", "compact", "repair", "gc"):
+        found = tauro("store", verb, "--store", "typo")
+        assert found.code == 5
+        assert "typo holds no store" in found.err
+    assert not (here / "typo").exists()
+
+
+def test_a_lost_mark_is_damage(tauro: Tauro, store: str, here: Path) -> None:
+    """What stands beside it is still there."""
+    (here / "mlops_data" / "_tauro" / "format.json").unlink()
+    found = tauro("store", "verify", "--json")
+    assert found.code == 5
+    assert [each["path"] for each in found.json["problems"]] == ["_tauro/format.json"]
+    assert store in tauro("runs", "list").out
+
+
 def test_tenants_are_exported_by_name(tauro: Tauro, store: str, here: Path) -> None:
     """The export of the store says which tenants it leaves out; each has an export of its own."""
     with MLOpsContext(tenant_id="acme") as context:

@@ -25,14 +25,13 @@ from tauro.errors import (
     StorageError,
     StorageExistsError,
     StorageNotFoundError,
-    StoreFormatError,
     ValidationError,
 )
 from tauro.mlops._archive import is_archive, pack
 from tauro.mlops._export_models import copy_models
 from tauro.registry import ModelRegistry
 from tauro.storage import LocalStorageBackend, StorageBackend, SupportsLocalPath, read_format
-from tauro.storage._format import FORMAT_KEY
+from tauro.storage._format import FORMAT_KEY, no_store
 from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._documents import ROOT, name_key
@@ -95,15 +94,6 @@ def export_store(
         if _fs.is_dir(staged):
             _fs.remove_tree(staged)
     return {"destination": target, **facts}
-
-
-def no_store(place: str) -> StoreFormatError:
-    """Return the error for a place that holds no store."""
-    return StoreFormatError(
-        f"{place} holds no store: there is no {FORMAT_KEY}.",
-        context={"uri": place},
-        suggestions=["Name the folder of a store, or one that `tauro store export` made."],
-    )
 
 
 def local_root(storage: StorageBackend) -> str:

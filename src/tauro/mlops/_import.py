@@ -21,9 +21,10 @@ from tauro._internal import _fs
 from tauro._internal._clock import now_ns
 from tauro.errors import StorageExistsError
 from tauro.mlops._archive import is_archive, unpack
-from tauro.mlops._export import export_store, local_root, no_store
+from tauro.mlops._export import export_store, local_root
 from tauro.mlops._import_models import Models, take_models
 from tauro.storage import LocalStorageBackend, ensure_format, read_format
+from tauro.storage._format import no_store
 from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._documents import ROOT, run_key
 from tauro.tracking._metric_log._snapshot import runs_in_parts, take_points

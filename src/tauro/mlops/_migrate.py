@@ -7,10 +7,9 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from tauro.errors import StoreFormatError
-from tauro.mlops._export import no_store
 from tauro.storage import FORMAT_VERSION, StorageBackend, read_format
 from tauro.storage._codec import encode_json
-from tauro.storage._format import FORMAT_KEY
+from tauro.storage._format import FORMAT_KEY, no_store
 
 Step = Callable[[StorageBackend], None]
 

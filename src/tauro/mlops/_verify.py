@@ -12,7 +12,7 @@ from tauro.errors import CorruptDataError, StorageNotFoundError
 from tauro.events import FileAuditSink
 from tauro.registry._listing import INDEX
 from tauro.storage import StorageBackend, SupportsLocalPath, read_format
-from tauro.storage._format import FORMAT_KEY
+from tauro.storage._format import FORMAT_KEY, no_store
 from tauro.tracking import Damage
 from tauro.tracking._catalogue._entry import EntryKind, decode_entries
 from tauro.tracking._catalogue._index import Index
@@ -27,12 +27,20 @@ from tauro.tracking._models import decode_experiment, decode_run
 
 
 def mark_damage(storage: StorageBackend) -> Damage | None:
-    """Return what is wrong with the store's mark, without which nothing else is opened."""
+    """Return what is wrong with the store's mark, without which nothing else is opened.
+
+    Raises:
+        StoreFormatError: The place is empty, or another program's, or of a newer version.
+    """
     try:
-        read_format(storage)
+        mark = read_format(storage)
     except CorruptDataError as error:
         return Damage(FORMAT_KEY, error.message)
-    return None
+    if mark is not None:
+        return None
+    if not any(storage.exists(part) for part in (ROOT, "model_registry", "tenants")):
+        raise no_store(storage.uri)
+    return Damage(FORMAT_KEY, "is missing; the next write makes another, with a new store id")
 
 
 def verify_around(storage: StorageBackend) -> Iterator[Damage]:

@@ -122,6 +122,15 @@ def ensure_format(backend: StorageBackend) -> StoreFormat:
     return mark
 
 
+def no_store(place: str) -> StoreFormatError:
+    """Return the error for a place that holds no store."""
+    return StoreFormatError(
+        f"{place} holds no store: there is no {FORMAT_KEY}.",
+        context={"uri": place},
+        suggestions=["Name the folder of a store, or one that `tauro store export` made."],
+    )
+
+
 def _refuse_foreign(backend: StorageBackend) -> None:
     for name, what in _FOREIGN.items():
         if backend.exists(name):

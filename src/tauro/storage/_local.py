@@ -63,14 +63,21 @@ class LocalStorageBackend(StorageBackend):
     """
 
     def __init__(self, root: StrPath, *, durability: Durability = "process") -> None:
-        path = Path(root).expanduser().absolute()
-        if path.exists() and not path.is_dir():
+        try:
+            path = Path(root).expanduser().absolute()
+            is_file = path.exists() and not path.is_dir()
+            self.root = Path(os.path.realpath(path))
+        except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, nobody's home
+            raise StorageError(
+                f"{str(root)[:200]!r} cannot be the root of a store: {error}.",
+                context={"path": str(root)[:200]},
+            ) from error
+        if is_file:
             raise StorageError(
                 f"The storage root {str(path)!r} is a file, not a folder.",
                 context={"path": str(path)},
                 suggestions=["Name a folder; it is made when something is stored."],
             )
-        self.root = Path(os.path.realpath(path))
         self.durability: Durability = durability
         self._prefix = str(self.root) + os.sep
         self._durable = durability == "disk"

@@ -19,6 +19,7 @@ from tauro.errors import (
     MLOpsError,
     PathNotAllowedError,
     RunNotFoundError,
+    StorageError,
     TrackingValidationError,
 )
 from tauro.storage import LocalStorageBackend
@@ -274,6 +275,13 @@ def test_a_long_wrong_filter_has_a_short_message(
 ) -> None:
     """It shows the part that is wrong."""
     assert "…" in str(refused(FilterSyntaxError, lambda: tracker.query_runs(filter=text)))
+
+
+@pytest.mark.parametrize("root", ["x\0y", "n" * 300, "~nobody-of-this-name/x"])
+def test_roots_that_no_file_system_takes(root: str) -> None:
+    """The error is of the storage and names the place."""
+    with pytest.raises(StorageError, match="cannot be the root"):
+        ExperimentTracker(root)
 
 
 def test_pages_show_themselves(tracker: ExperimentTracker, run: Run) -> None:
