@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -72,8 +73,12 @@ def test_only_requests_with_a_valid_key_are_answered(
     ask(app, session)
 
 
-def test_a_key_may_ask_at_its_rate(keys: KeyStore, registry: ModelRegistry) -> None:
-    _, secret = keys.create("slow", rate=0.001)
+def test_a_key_may_ask_at_its_rate(
+    keys: KeyStore, registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tauro.serving._guard.time", SimpleNamespace(monotonic=lambda: now[0]))
+    _, secret = keys.create("slow", rate=1 / 1024)
     app = create_app(ModelHolder(registry, ModelChoice("m")), guard=KeyGuard(keys))
 
     async def session(client: httpx.AsyncClient) -> None:
@@ -81,7 +86,11 @@ def test_a_key_may_ask_at_its_rate(keys: KeyStore, registry: ModelRegistry) -> N
         assert (await client.get("/openapi.json")).status_code == 200
         again = await client.get("/openapi.json")
         assert again.status_code == 429
-        assert again.headers["retry-after"] == "1000"
+        assert again.headers["retry-after"] == "1024"
+        now[0] += 1023
+        assert (await client.get("/openapi.json")).headers["retry-after"] == "1"
+        now[0] += 1
+        assert (await client.get("/openapi.json")).status_code == 200
 
     ask(app, session)
 
