@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tauro._internal import _optional
 from tauro._internal._dataset import DatasetSpec
@@ -13,6 +13,10 @@ from tauro.catalog._engine import READ_ERRORS, Engine, convert, reading, writing
 from tauro.catalog._registry import load_engine
 from tauro.catalog._schema import checked
 from tauro.errors import DatasetError, DatasetNotFoundError
+from tauro.resilience import RetryConfig, with_retry
+
+_COMMITS: Final = 12
+"""How often a commit is tried: as many savers at once each get theirs in."""
 
 
 class DeltaDataset:
@@ -80,8 +84,14 @@ class DeltaDataset:
         engine = self._engine()
         table = engine.to_arrow(convert(data, engine, spec))
         options = {"partition_by": list(spec.partition_by) or None, **spec.save_options}
+        # A commit that another one overtook is made anew, on what is there now.
+        overtaken = RetryConfig(
+            max_attempts=_COMMITS,
+            initial_delay=0.02,
+            retry_on=(self._delta.exceptions.CommitFailedError,),
+        )
         with writing(spec, self._shown, (*engine.errors, *self._errors)):
-            self._delta.write_deltalake(
+            with_retry(overtaken)(self._delta.write_deltalake)(
                 self._uri, table, mode=spec.write_mode, storage_options=self._storage, **options
             )
 

@@ -34,9 +34,11 @@ class PandasEngine:
         """Return the frame of one file."""
         options = dict(job.spec.load_options)
         if job.spec.format == "parquet":
-            return pd.read_parquet(job.source, **options)
+            with job.opened() as file:
+                return pd.read_parquet(file, **options)
         if job.spec.format == "excel":
-            return pd.read_excel(job.source, **options)
+            with job.opened() as file:
+                return pd.read_excel(file, **options)
         if job.spec.format == "json":
             return _json(job, options)
         defaults: dict[str, Any] = {"sep": job.separator}

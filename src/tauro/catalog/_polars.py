@@ -35,7 +35,8 @@ class PolarsEngine:
         """Return the frame of one file."""
         options = dict(job.spec.load_options)
         if job.spec.format == "parquet":
-            return pl.read_parquet(job.source, **{"hive_partitioning": False, **options})
+            with job.opened() as file:
+                return pl.read_parquet(file, **{"hive_partitioning": False, **options})
         if job.spec.format == "json":
             if not job.is_lines:
                 return pl.read_json(job.source, **options)
@@ -45,7 +46,8 @@ class PolarsEngine:
         if job.spec.format == "excel":
             import pandas as pd
 
-            return pl.from_pandas(pd.read_excel(job.source, **options))
+            with job.opened() as file:
+                return pl.from_pandas(pd.read_excel(file, **options))
         texts = dict.fromkeys(job.texts, pl.String)
         defaults: dict[str, Any] = {"separator": job.separator, "schema_overrides": texts}
         return pl.read_csv(job.source, **{**defaults, **options})

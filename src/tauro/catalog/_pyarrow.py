@@ -38,7 +38,8 @@ class PyarrowEngine:
         """Return the table of one file."""
         options = dict(job.spec.load_options)
         if job.spec.format == "parquet":
-            return pa.parquet.read_table(job.source, **{"partitioning": None, **options})
+            with job.opened() as file:
+                return pa.parquet.read_table(file, **{"partitioning": None, **options})
         if job.spec.format == "json":
             if options:
                 return pa.json.read_json(job.source, **_made(options, {}, pa.json))
@@ -50,7 +51,8 @@ class PyarrowEngine:
         if job.spec.format == "excel":
             import pandas as pd
 
-            return pa.Table.from_pandas(pd.read_excel(job.source, **options), preserve_index=False)
+            with job.opened() as file:
+                return pa.Table.from_pandas(pd.read_excel(file, **options), preserve_index=False)
         defaults: dict[str, dict[str, Any]] = {
             "parse_options": {"delimiter": job.separator},
             "convert_options": {"column_types": dict.fromkeys(job.texts, pa.string())},

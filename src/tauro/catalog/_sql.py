@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tauro._internal import _optional
 from tauro._internal._close import did_you_mean
@@ -14,6 +15,9 @@ from tauro.catalog._engine import READ_ERRORS, Engine, convert, reading, writing
 from tauro.catalog._registry import load_engine
 from tauro.catalog._schema import checked
 from tauro.errors import DatasetError, DatasetNotFoundError
+
+_LOCKED: Final = 60
+"""Seconds that SQLite waits for another writer, unless the URL says otherwise."""
 
 
 class SqlDataset:
@@ -51,19 +55,30 @@ class SqlDataset:
         error: type[Exception] = self._sql.exc.SQLAlchemyError
         return (*READ_ERRORS, error)
 
+    @property
+    def _is_absent_file(self) -> bool:
+        name = self._url.database if self._url.get_backend_name() == "sqlite" else ""
+        return bool(name) and name != ":memory:" and not os.path.exists(name)
+
     def _database(self) -> Any:
         with self._lock:
             if self._made is None:
                 try:
-                    self._made = self._sql.create_engine(self._url)
-                    if self._url.get_backend_name() == "sqlite":
-                        self._begin_for_tables_too(self._made)
+                    self._made = self._create()
                 except ImportError as error:
                     driver = error.name or self._url.drivername
                     raise _optional.missing(
                         driver, extra=None, purpose=f"The database {self._shown}"
                     ) from error
             return self._made
+
+    def _create(self) -> Any:
+        if self._url.get_backend_name() != "sqlite":
+            return self._sql.create_engine(self._url)
+        waits = {} if "timeout" in self._url.query else {"timeout": _LOCKED}
+        database = self._sql.create_engine(self._url, connect_args=waits)
+        self._begin_for_tables_too(database)
+        return database
 
     def _begin_for_tables_too(self, database: Any) -> None:
         """Make SQLite's driver hold the dropping and making of tables in transactions too."""
@@ -72,7 +87,10 @@ class SqlDataset:
             connection.isolation_level = None
 
         def begun(connection: Any) -> None:
-            connection.exec_driver_sql("BEGIN")
+            # A transaction that reads first and writes then would fail where another one wrote
+            # in between; one that is to write waits for its turn.
+            writes = connection.get_execution_options().get("tauro_writes")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
         self._sql.event.listen(database, "connect", connected)
         self._sql.event.listen(database, "begin", begun)
@@ -111,12 +129,15 @@ class SqlDataset:
         return self._sql.select(self._sql.literal_column("*")).select_from(table)
 
     def _absent(self) -> None:
-        inspector = self._sql.inspect(self._database())
-        tables = inspector.get_table_names(schema=self._schema)
+        tables: list[str] = []
+        if not self._is_absent_file:
+            inspector = self._sql.inspect(self._database())
+            tables = inspector.get_table_names(schema=self._schema)
         raise DatasetNotFoundError(
             f"Dataset {self._spec.name!r} cannot be loaded: there is no table "
             f"{self._spec.table!r} in {self._shown}.",
-            suggestions=did_you_mean(self._table, tables) or [f"Tables: {', '.join(tables)}."],
+            suggestions=did_you_mean(self._table, tables)
+            or [f"Tables: {', '.join(tables) or 'none'}."],
         )
 
     def save(self, data: Any) -> None:
@@ -139,12 +160,14 @@ class SqlDataset:
         options = {"index": False, "schema": self._schema, **spec.save_options}
         with (
             writing(spec, self._shown, (*engine.errors, *self._errors)),
-            self._database().begin() as connection,
+            self._database().execution_options(tauro_writes=True).begin() as connection,
         ):
             frame.to_sql(self._table, connection, if_exists=modes[spec.write_mode], **options)
 
     def exists(self) -> bool:
         """Tell whether the table is there; for a query, whether the database answers it."""
+        if self._is_absent_file:
+            return False  # connecting would make it
         with reading(self._spec, self._shown, self._errors):
             if self._spec.query:
                 with self._database().connect():
