@@ -107,3 +107,50 @@ def test_migrate(tauro: Tauro, store: str, here: Path) -> None:
     shutil.rmtree(here / "mlops_data")
     assert tauro("store", "migrate").code == 5
     assert not (here / "mlops_data").exists()
+
+
+@pytest.mark.parametrize("verb", ["verify", "compact", "repair", "gc", "migrate"])
+def test_a_place_without_a_store_is_named_and_left_alone(
+    tauro: Tauro, here: Path, verb: str
+) -> None:
+    """A wrong path is no whole store, and looking after it does not begin one."""
+    found = tauro("store", verb, "--store", "mlops_dta")
+    assert found.code == 5
+    assert "mlops_dta" in found.err
+    assert "no store" in found.err
+    assert not (here / "mlops_dta").exists()
+
+
+def test_a_deleted_experiment_is_collected_with_its_runs(
+    tauro: Tauro, store: str, here: Path
+) -> None:
+    """``runs list`` shows its runs only on request, and ``gc`` says what went."""
+    with MLOpsContext() as context:
+        tracker = context.experiment_tracker
+        experiment = tracker.get_run(store).experiment_id
+        tracker.delete_experiment(experiment)
+    assert tauro("runs", "list", "--json").json == []
+    [listed] = tauro("runs", "list", "--deleted", "--json").json
+    assert listed["run_id"] == store
+    assert tauro("store", "gc", "--older-than-days", 1, "--json").json["experiments"] == []
+    gone = tauro("store", "gc", "--json").json
+    assert (gone["runs"], gone["experiments"]) == ([store], [experiment])
+    assert tauro("runs", "list", "--deleted", "--json").json == []
+    records = tauro("audit", "--action", "*.remove", "--json").json
+    assert [record["subject"] for record in records] == [store, experiment]
+    assert tauro("store", "verify").code == 0
+
+
+def test_what_was_collected_comes_back_from_a_copy(tauro: Tauro, store: str, here: Path) -> None:
+    """With its ids, its points and its models' runs, also to those who saw it go."""
+    with MLOpsContext() as watching:
+        assert watching.experiment_tracker.count_runs() == 1
+        assert tauro("store", "export", "copy").code == 0
+        assert tauro("runs", "delete", store).code == 0
+        assert tauro("store", "gc", "--json").json["runs"] == [store]
+        assert watching.experiment_tracker.count_runs(include_deleted=True) == 0
+        assert tauro("store", "import", "copy", "--json").json["runs"] == 1
+        assert watching.experiment_tracker.search_runs() == [store]
+        assert watching.experiment_tracker.get_run(store).history("loss")["value"].tolist() == [0.5]
+    assert tauro("runs", "show", store, "--json").json["run_id"] == store
+    assert tauro("store", "verify").code == 0

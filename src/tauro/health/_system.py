@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from tauro.health._check import HealthCheck, check_fractions
 from tauro.health._models import Finding, HealthStatus
@@ -13,7 +13,40 @@ from tauro.types import StrPath
 _GIB: Final = 1 << 30
 
 
-class MemoryHealthCheck(HealthCheck):
+class UsageOptions(TypedDict, total=False):
+    """What the checks of memory and disk take alike; each says what it means."""
+
+    critical_threshold: float | None
+    critical: bool
+    readiness: bool
+    timeout: float
+
+
+class _UsageHealthCheck(HealthCheck):
+    """Judges how much of something is used, by two fractions."""
+
+    _usual_critical: float
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        warning_threshold: float,
+        critical_threshold: float | None = None,
+        critical: bool = False,
+        readiness: bool = True,
+        timeout: float = 5.0,
+    ) -> None:
+        super().__init__(name, critical=critical, readiness=readiness, timeout=timeout)
+        upper = critical_threshold
+        if upper is None:
+            upper = max(self._usual_critical, (1 + warning_threshold) / 2)
+        check_fractions(warning_threshold=warning_threshold, critical_threshold=upper)
+        self.warning_threshold = warning_threshold
+        self.critical_threshold = upper
+
+
+class MemoryHealthCheck(_UsageHealthCheck):
     """Looks at how much of the memory is used: of the machine, and of the container's limit.
 
     A machine without memory is not mended by a restart, so this is not critical by default.
@@ -28,19 +61,16 @@ class MemoryHealthCheck(HealthCheck):
         timeout: Seconds it may take.
     """
 
+    _usual_critical = 0.95
+
     def __init__(
         self,
         name: str = "memory",
         *,
         warning_threshold: float = 0.8,
-        critical_threshold: float | None = None,
-        critical: bool = False,
-        readiness: bool = True,
-        timeout: float = 5.0,
+        **options: Unpack[UsageOptions],
     ) -> None:
-        super().__init__(name, critical=critical, readiness=readiness, timeout=timeout)
-        self.warning_threshold = warning_threshold
-        self.critical_threshold = _upper(warning_threshold, critical_threshold, 0.95)
+        super().__init__(name, warning_threshold=warning_threshold, **options)
 
     def check(self) -> Finding:
         """Find out how much memory is used."""
@@ -56,7 +86,7 @@ class MemoryHealthCheck(HealthCheck):
         )
 
 
-class DiskHealthCheck(HealthCheck):
+class DiskHealthCheck(_UsageHealthCheck):
     """Looks at how full the disk of a folder is. Like memory, not critical by default.
 
     Args:
@@ -70,21 +100,18 @@ class DiskHealthCheck(HealthCheck):
         timeout: Seconds it may take.
     """
 
+    _usual_critical = 0.98
+
     def __init__(
         self,
         name: str = "disk",
         *,
         path: StrPath = ".",
         warning_threshold: float = 0.9,
-        critical_threshold: float | None = None,
-        critical: bool = False,
-        readiness: bool = True,
-        timeout: float = 5.0,
+        **options: Unpack[UsageOptions],
     ) -> None:
-        super().__init__(name, critical=critical, readiness=readiness, timeout=timeout)
+        super().__init__(name, warning_threshold=warning_threshold, **options)
         self.path = Path(path).absolute()
-        self.warning_threshold = warning_threshold
-        self.critical_threshold = _upper(warning_threshold, critical_threshold, 0.98)
 
     def check(self) -> Finding:
         """Find out how full the disk is."""
@@ -97,12 +124,6 @@ class DiskHealthCheck(HealthCheck):
             return Finding(HealthStatus.UNKNOWN, f"The file system of {there} has no size.")
         what = f"disk of {there}" + ("" if there == self.path else f" (no {self.path} yet)")
         return _judge(what, total - free, total, self.warning_threshold, self.critical_threshold)
-
-
-def _upper(warning: float, critical: float | None, usual: float) -> float:
-    upper = critical if critical is not None else max(usual, (1 + warning) / 2)
-    check_fractions(warning_threshold=warning, critical_threshold=upper)
-    return upper
 
 
 def _judge(what: str, used: int, total: int, warning: float, critical: float) -> Finding:

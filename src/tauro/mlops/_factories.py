@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
 from tauro.mlops._context import MLOpsContext
 from tauro.registry import ModelRegistry
@@ -10,44 +12,40 @@ from tauro.storage import StorageBackend
 from tauro.tracking import ExperimentTracker
 from tauro.types import StrPath
 
+T = TypeVar("T")
 
-class StorageBackendFactory:
+
+class _PartFactory(Generic[T]):
+    """Makes one part of a context."""
+
+    _part: Callable[[MLOpsContext], T]
+
+    @classmethod
+    def create(cls, backend_type: str = "local", **settings: Any) -> T:
+        """Return the part that settings describe, as :class:`MLOpsContext` takes them.
+
+        Raises:
+            ConfigError: A setting is unknown or its value is not acceptable.
+        """
+        return cls._part(MLOpsContext(backend_type=backend_type, **settings))
+
+
+class StorageBackendFactory(_PartFactory[StorageBackend]):
     """Makes stores."""
 
-    @staticmethod
-    def create(backend_type: str = "local", **settings: Any) -> StorageBackend:
-        """Return the store that settings describe, as :class:`MLOpsContext` takes them.
-
-        Raises:
-            ConfigError: A setting is unknown or its value is not acceptable.
-        """
-        return MLOpsContext(backend_type=backend_type, **settings).storage
+    _part = attrgetter("storage")
 
 
-class ExperimentTrackerFactory:
+class ExperimentTrackerFactory(_PartFactory[ExperimentTracker]):
     """Makes trackers."""
 
-    @staticmethod
-    def create(backend_type: str = "local", **settings: Any) -> ExperimentTracker:
-        """Return the tracker that settings describe, as :class:`MLOpsContext` takes them.
-
-        Raises:
-            ConfigError: A setting is unknown or its value is not acceptable.
-        """
-        return MLOpsContext(backend_type=backend_type, **settings).experiment_tracker
+    _part = attrgetter("experiment_tracker")
 
 
-class ModelRegistryFactory:
+class ModelRegistryFactory(_PartFactory[ModelRegistry]):
     """Makes registries."""
 
-    @staticmethod
-    def create(backend_type: str = "local", **settings: Any) -> ModelRegistry:
-        """Return the registry that settings describe, as :class:`MLOpsContext` takes them.
-
-        Raises:
-            ConfigError: A setting is unknown or its value is not acceptable.
-        """
-        return MLOpsContext(backend_type=backend_type, **settings).model_registry
+    _part = attrgetter("model_registry")
 
 
 def create_experiment_tracker(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tauro.mlops._export import no_store
 from tauro.mlops._verify import mark_damage, verify_around
 from tauro.storage import read_format
 from tauro.tracking import Damage
@@ -25,17 +26,28 @@ _PARTS = {
 
 
 def verify_store(context: MLOpsContext) -> Iterator[Damage]:
-    """Yield every damaged file of a store, with what is wrong; nothing is changed."""
+    """Yield every damaged file of a store, with what is wrong; nothing is changed.
+
+    Raises:
+        StoreFormatError: There is no store.
+    """
     mark = mark_damage(context.storage)
     if mark is not None:
         yield mark
         return
+    _need_store(context)
     named = set[str]()
     for found in _all_damage(context):
         # A file is named once, by whoever looks at it first.
         if found.path not in named or found.path.endswith((".seg", ".parquet", ".jsonl")):
             named.add(found.path)
             yield found
+
+
+def _need_store(context: MLOpsContext) -> None:
+    """Refuse a place without a store: looking after it would begin one, or call nothing whole."""
+    if read_format(context.storage) is None:
+        raise no_store(context.storage.uri)
 
 
 def _all_damage(context: MLOpsContext) -> Iterator[Damage]:
@@ -74,7 +86,12 @@ def describe_store(context: MLOpsContext) -> dict[str, Any]:
 
 
 def compact_store(context: MLOpsContext) -> None:
-    """Merge metric segments into Parquet parts and publish every index file."""
+    """Merge metric segments into Parquet parts and publish every index file.
+
+    Raises:
+        StoreFormatError: There is no store.
+    """
+    _need_store(context)
     context.experiment_tracker.compact()
     context.model_registry.compact()
 
@@ -85,7 +102,11 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
     Returns:
         ``registry``: how much of the registry was completed; ``points``: metric points that were
         taken from damaged files; ``put_aside``: those files, where they are now.
+
+    Raises:
+        StoreFormatError: There is no store.
     """
+    _need_store(context)
     done = context.experiment_tracker.repair()
     return {
         "registry": context.model_registry.repair(),
@@ -95,6 +116,15 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
 
 
 def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> dict[str, Any]:
-    """Remove for good what was deleted at least so long ago; return what went."""
+    """Remove for good what was deleted at least so long ago; return what went.
+
+    Returns:
+        The ids of ``runs`` and ``experiments``; model ``versions`` by name and number; and how many
+        registrations that never came to be were removed from ``staging``.
+
+    Raises:
+        StoreFormatError: There is no store.
+    """
+    _need_store(context)
     gone = context.model_registry.gc(deleted_for=timedelta(days=older_than_days))
     return {**context.experiment_tracker.gc(older_than_days=older_than_days), **gone}

@@ -118,7 +118,7 @@ class CircuitBreaker:
         except self._failures:
             self._leave(epoch, failed=True)
             raise
-        except Exception:
+        except Exception:  # not one of those that count: the other side answered
             self._leave(epoch, failed=False)
             raise
         except BaseException:
@@ -195,6 +195,7 @@ class CircuitBreaker:
         )
 
     def _after_fork(self) -> None:
-        # Calls that other threads of the parent were in do not end here.
+        # Calls that the parent's threads were in do not end here, and none of them counts.
         self._lock = threading.Lock()
+        self._epoch += 1
         self._running = 0

@@ -130,7 +130,7 @@ def _retried(
         while True:
             try:
                 return function(*args, **kwargs)
-            except Exception as error:
+            except Exception as error:  # which of them are worth it is the user's to say
                 if not config.is_worth_retrying(error):
                     raise
                 delay = next(delays, None)
