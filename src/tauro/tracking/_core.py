@@ -188,7 +188,9 @@ class TrackerCore:
             self.__dict__.pop(opened, None)
 
     def _forget_appender(self, run_id: str) -> None:
-        self._appenders = {key: each for key, each in self._appenders.items() if str(key) != run_id}
+        # A copy first: other threads remember theirs meanwhile.
+        for key in [each for each in list(self._appenders) if str(each) == run_id]:
+            self._appenders.pop(key, None)
 
     # Which run
 
@@ -229,7 +231,7 @@ class TrackerCore:
             raise RunNotFoundError(
                 f"There is no run {run_id!r} in {self.storage.uri}.",
                 context={"run_id": run_id},
-                suggestions=did_you_mean(run_id, self._open_runs),
+                suggestions=did_you_mean(run_id, list(self._open_runs)),
             )
         return self._documents.read_run(experiment_id, run_id)
 

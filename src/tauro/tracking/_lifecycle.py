@@ -232,7 +232,7 @@ class LifecycleVerbs(TrackerCore):
 
     def opened_by_itself(self, run_id: str) -> bool:
         """Tell whether an open run was opened by a verb without one, and not by ``start_run``."""
-        return any(run.run_id == run_id for run in self._implicit.values())
+        return any(run.run_id == run_id for run in list(self._implicit.values()))
 
     def _open_implicit(self) -> Run:
         scope = run_scope.get()
@@ -363,7 +363,9 @@ class LifecycleVerbs(TrackerCore):
         self._open_runs.pop(run.run_id, None)
         self._forget_appender(run.run_id)
         self._log.forget(run.experiment_id, run.run_id)
-        self._implicit = {key: each for key, each in self._implicit.items() if each is not run}
+        for scope, implicit in list(self._implicit.items()):
+            if implicit is run:
+                self._implicit.pop(scope, None)
         run_closed(run.run_id)
 
     def resume_run(self, run_id: RunLike) -> Run:

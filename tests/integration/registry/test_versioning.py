@@ -263,7 +263,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql://tauro@/postgres?host={folder}"
         process.send_signal(signal.SIGINT)  # ends without waiting for connections that are open
         process.wait(240)
-        drain.join(240)
+        drain.join()
     finally:
         process.kill()
         process.wait()

@@ -112,7 +112,7 @@ def export_often(
         for board in boards:
             board.with_name(f"{board.name}.stop").touch()
         for process in processes:
-            _, errors = process.communicate(timeout=240)
+            _, errors = process.communicate()
             assert process.returncode == 0, f"a writer was disturbed: {errors.decode()}"
     finally:
         for process in processes:
