@@ -9,7 +9,7 @@ import click
 from tauro.cli._group import Group
 from tauro.cli._options import store_options
 from tauro.cli._output import Output
-from tauro.cli._stores import open_context, open_store
+from tauro.cli._stores import open_context
 from tauro.errors import ExitCode
 
 
@@ -60,7 +60,7 @@ def compact() -> None:
     """Merge metric segments into Parquet parts and publish the index files."""
     from tauro.mlops import compact_store, describe_store
 
-    output, context = Output.current(), open_store()
+    output, context = Output.current(), open_context()
     before = describe_store(context)
     with output.progress("Compacting …"):
         compact_store(context)
@@ -79,7 +79,7 @@ def repair() -> None:
 
     output = Output.current()
     with output.progress("Repairing …"):
-        done = repair_store(open_store())
+        done = repair_store(open_context())
 
     def render() -> None:
         output.pairs({"registry entries completed": done["registry"], "points": done["points"]})
@@ -97,7 +97,7 @@ def gc(older_than_days: float) -> None:
     from tauro.mlops import collect_garbage
 
     output = Output.current()
-    gone = collect_garbage(open_store(), older_than_days=older_than_days)
+    gone = collect_garbage(open_context(), older_than_days=older_than_days)
     counts = {what: len(each) if isinstance(each, list) else each for what, each in gone.items()}
     output.result(gone, lambda: output.pairs(counts))
 

@@ -42,21 +42,6 @@ def open_context() -> MLOpsContext:
     return MLOpsContext(**given)
 
 
-def open_store() -> MLOpsContext:
-    """Return the context of the command's store, which must be there: nothing is made by mistake.
-
-    Raises:
-        StoreFormatError: The place holds no store.
-    """
-    from tauro.storage import read_format
-    from tauro.storage._format import no_store
-
-    context = open_context()
-    if read_format(context.storage) is None:
-        raise no_store(context.storage.uri)
-    return context
-
-
 def open_tracker() -> ExperimentTracker:
     """Return the tracker of the command's store."""
     return open_context().experiment_tracker

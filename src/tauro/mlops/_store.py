@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tauro.mlops._export import no_store
 from tauro.mlops._verify import mark_damage, verify_around
 from tauro.storage import read_format
 from tauro.tracking import Damage
@@ -35,7 +34,6 @@ def verify_store(context: MLOpsContext) -> Iterator[Damage]:
     if mark is not None:
         yield mark
         return
-    _need_store(context)
     named = set[str]()
     for found in _all_damage(context):
         # A file is named once, by whoever looks at it first.
@@ -45,9 +43,8 @@ def verify_store(context: MLOpsContext) -> Iterator[Damage]:
 
 
 def _need_store(context: MLOpsContext) -> None:
-    """Refuse a place without a store: looking after it would begin one, or call nothing whole."""
-    if read_format(context.storage) is None:
-        raise no_store(context.storage.uri)
+    """Refuse a place without a store, where looking after it would begin one."""
+    mark_damage(context.storage)  # one that only lost its mark is a store; it gets another
 
 
 def _all_damage(context: MLOpsContext) -> Iterator[Damage]:
