@@ -80,6 +80,40 @@ def test_register_says_which_version_it_became(tauro: Shell, artifact: Path) -> 
     assert found.hyperparameters == {"depth": "3"}
 
 
+def test_a_schema_that_was_given_is_what_validate_checks(tauro: Shell, tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"age": "integer"}')
+    (tmp_path / "rows.csv").write_text("age\nold\n")
+    (tmp_path / "broken.json").write_text('{"age": ')
+    model = ("register", "fraud", tmp_path / "rows.csv")
+    said = tauro(*model, "--input-schema", tmp_path / "broken.json", code=2)
+    assert "broken.json' is not JSON" in said
+    assert "--input-schema" in tauro(*model, "--input-schema", tmp_path / "absent.json", code=2)
+    schema = tmp_path / "schema.json"
+    found = tauro.json(*model, "--input-schema", schema, "--output-schema", schema)
+    assert (found["input_schema"], found["output_schema"]) == ({"age": "integer"},) * 2
+    said = tauro("validate", "fraud", tmp_path / "rows.csv", code=2)
+    assert "inputs.age[0]: expected integer, got 'old' (str)" in said
+
+
+def test_what_was_deleted_comes_back_by_the_command_that_is_printed(
+    three: Shell, artifact: Path
+) -> None:
+    three("delete", "fraud", "-v", "3")
+    assert "`tauro models restore fraud -v 3`" in three("show", "fraud", "-v", "3", code=3)
+    three("restore", "fraud", "-v", "3")
+    three.registry.register_model("ein Modell", artifact)
+    three("delete", "ein Modell")
+    assert "`tauro models restore 'ein Modell'`" in three("show", "ein Modell", code=3)
+    three("restore", "ein Modell")
+    assert "ein Modell v1" in three("show", "ein Modell")
+
+
+def test_the_history_of_a_version_that_never_was_is_an_error(three: Shell) -> None:
+    assert "fraud has no version 9; it has 1 to 3." in three("history", "fraud", "-v", "9", code=3)
+    three("delete", "fraud", "-v", "2", "--reason", "wrong month")
+    assert "wrong month" in three("history", "fraud", "-v", "2")
+
+
 def test_registering_the_same_again_can_be_the_same_version(tauro: Shell, artifact: Path) -> None:
     for _ in range(2):
         assert tauro.json("register", "fraud", artifact, "--idempotent")["version"] == 1

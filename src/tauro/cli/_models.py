@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tauro.registry import ModelRegistry, ModelVersion
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_FILE = click.Path(exists=True, dir_okay=False)
 _LIST = {
     "name": "Model",
     "version": "Version",
@@ -162,6 +163,8 @@ def _print_version(output: Output, found: ModelVersion) -> None:
 @click.option("--metric", multiple=True, metavar="KEY=NUMBER", help="A metric.")
 @click.option("--param", multiple=True, metavar="KEY=VALUE", help="A hyperparameter.")
 @click.option("--tag", multiple=True, metavar="KEY=VALUE", help="A tag.")
+@click.option("--input-schema", type=_FILE, help="JSON: {column: type} or a JSON Schema.")
+@click.option("--output-schema", type=_FILE, help="The same of what the model returns.")
 @click.option("--run", "run_id", help="The run that made it.")
 @click.option("--label", default="", help="A version label such as 1.0.0.")
 @click.option("--idempotent", is_flag=True, help="The same content is the same version.")
@@ -180,6 +183,8 @@ def register(name: str, path: str, **options: Any) -> None:
             _pairs(options["param"], "--param"),
             _numbers(options["metric"], "--metric"),
             _pairs(options["tag"], "--tag"),
+            _read_json(options["input_schema"]),
+            _read_json(options["output_schema"]),
             experiment_run_id=options["run_id"],
             label=options["label"],
             idempotent=options["idempotent"],
@@ -363,7 +368,7 @@ def rename(name: str, new_name: str) -> None:
 
 @command.command("validate")
 @click.argument("name")
-@click.argument("data", type=click.Path(exists=True, dir_okay=False))
+@click.argument("data", type=_FILE)
 @version_options
 @store_options
 def validate(
@@ -375,6 +380,18 @@ def validate(
     table = _read_table(data)
     registry.validate(found, table)
     _done(output, f"{len(table)} rows fit {found}", rows=len(table), valid=True)
+
+
+def _read_json(path: str | None) -> Any:
+    import json
+    from pathlib import Path
+
+    if path is None:
+        return None
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.UsageError(f"{path!r} is not JSON: {error}") from error
 
 
 def _read_table(path: str) -> Any:

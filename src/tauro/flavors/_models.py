@@ -80,7 +80,7 @@ def decode_spec(data: bytes, where: str) -> ModelSpec | None:
         if isinstance(found, dict) and "flavor" not in found:
             return None
         spec = msgspec.convert(found, ModelSpec)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise FlavorError(
             f"{where} does not describe a model: {error}.", context={"path": where}
         ) from error

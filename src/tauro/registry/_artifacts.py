@@ -16,6 +16,7 @@ from tauro._internal._ids import new_id
 from tauro._internal._paths import check_key, check_source
 from tauro.errors import (
     CorruptDataError,
+    PathNotAllowedError,
     ReadOnlyStoreError,
     StorageError,
     StorageExistsError,
@@ -25,7 +26,7 @@ from tauro.errors import (
 from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import ArtifactFile, ModelMetadata
 from tauro.registry._names import folder_of
-from tauro.storage import Progress, StorageBackend, SupportsLocalPath, folder_files
+from tauro.storage import Progress, StorageBackend, SupportsLocalPath, check_outside, folder_files
 from tauro.types import Durability, StrPath
 
 _log = logging.getLogger("tauro.registry")
@@ -63,7 +64,7 @@ class ArtifactStore:
             FileNotFoundError: There is nothing.
             ValidationError: The folder has no file.
         """
-        path = check_source(source)
+        path = self._check(source)
         named = folder_files(path) if path.is_dir() else iter([(path.name, str(path))])
         key = self._new_folder()
         try:
@@ -76,6 +77,9 @@ class ArtifactStore:
             self.discard(key)
             raise
         return key, sorted(files, key=lambda file: file.path)
+
+    def _check(self, source: StrPath) -> Path:
+        return check_source(source)
 
     def _new_folder(self) -> str:
         return f"{STAGING}/{new_id()}"
@@ -157,7 +161,14 @@ class ArtifactStore:
 
         Raises:
             CorruptDataError: A file is not as it was registered.
+            PathNotAllowedError: The destination is a file, or inside the store.
         """
+        if Path(destination).exists() and not Path(destination).is_dir():
+            raise PathNotAllowedError(
+                f"{str(destination)!r} is a file; a version is copied into a folder.",
+                context={"path": str(destination)},
+                suggestions=["Name a folder; it is made where it is missing."],
+            )
         self._storage.read_artifact(self.place(metadata), destination, progress=progress)
         verify_files(Path(destination), metadata.files)
 
@@ -193,6 +204,12 @@ class LocalArtifactStore(ArtifactStore):
             for folder in [*sorted(folders, reverse=True), os.path.dirname(root)]:
                 _fs.sync_dir(folder)
         return key, files
+
+    def _check(self, source: StrPath) -> Path:
+        path = super()._check(source)
+        if path.is_dir():
+            check_outside(path, str(self._local_path(STAGING)))
+        return path
 
     def _new_folder(self) -> str:
         key = super()._new_folder()
@@ -230,6 +247,19 @@ class LocalArtifactStore(ArtifactStore):
             _fs.rename(str(self._local_path(staging)), str(self._local_path(key)))
         except OSError:
             super()._move(staging, key)
+
+    def download(
+        self, metadata: ModelMetadata, destination: StrPath, progress: Progress | None
+    ) -> None:
+        """Copy a version's files into a folder outside of the store."""
+        root = os.path.realpath(self._local_path())
+        if os.path.join(os.path.realpath(destination), "").startswith(os.path.join(root, "")):
+            raise PathNotAllowedError(
+                f"{str(destination)!r} is inside the store.",
+                context={"path": str(destination), "store": root},
+                suggestions=["Name a folder outside of it."],
+            )
+        super().download(metadata, destination, progress)
 
     def compare(self, path: str, file: ArtifactFile) -> str:
         """Return what is wrong with a stored file, read in pieces."""

@@ -133,7 +133,7 @@ class RegistryCore:
             raise ModelNotFoundError(
                 f"The model {name!r} was deleted {_when(state.deleted)}.",
                 context={"name": name},
-                suggestions=[f"Bring it back with restore_model({name!r})."],
+                suggestions=[_decide.how_to_restore(name)],
             )
         return ledger
 
@@ -142,6 +142,28 @@ class RegistryCore:
 
         Raises:
             ModelNotFoundError: There is none of this number, or it is deleted.
+            ValidationError: The number is none.
+        """
+        self.check_number(ledger, name, version)
+        gone = ledger.state.of(version).deleted
+        if ledger.state.of(version).purged:
+            raise ModelNotFoundError(
+                f"The files of {name} v{version} were removed for good.",
+                context={"name": name, "version": version},
+            )
+        if gone is not None:
+            raise ModelNotFoundError(
+                f"{name} v{version} was deleted {_when(gone)}.",
+                context={"name": name, "version": version},
+                suggestions=[_decide.how_to_restore(name, version)],
+            )
+        return ledger.metadata(version)
+
+    def check_number(self, ledger: ModelLedger, name: str, version: int) -> None:
+        """Return if a version was ever registered, be it deleted by now.
+
+        Raises:
+            ModelNotFoundError: There was none of this number.
             ValidationError: The number is none.
         """
         if isinstance(version, bool) or not isinstance(version, int):
@@ -156,19 +178,6 @@ class RegistryCore:
                 f"{name} has no version {version}; it has 1 to {ledger.latest}.",
                 context={"name": name, "version": version, "latest": ledger.latest},
             )
-        gone = ledger.state.of(version).deleted
-        if ledger.state.of(version).purged:
-            raise ModelNotFoundError(
-                f"The files of {name} v{version} were removed for good.",
-                context={"name": name, "version": version},
-            )
-        if gone is not None:
-            raise ModelNotFoundError(
-                f"{name} v{version} was deleted {_when(gone)}.",
-                context={"name": name, "version": version},
-                suggestions=[f"Bring it back with restore_model_version({name!r}, {version})."],
-            )
-        return ledger.metadata(version)
 
     def resolve(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -63,17 +64,25 @@ def roll_back(name: str, to_version: int | None, why: str) -> Decide:
     return decide
 
 
+def how_to_restore(name: str, version: int | None = None) -> str:
+    """Return the sentence that says how a deleted model or version comes back."""
+    shell = f"tauro models restore {shlex.quote(name)}"
+    if version is None:
+        return f"Bring it back with restore_model({name!r}), or `{shell}`."
+    return (
+        f"Bring it back with restore_model_version({name!r}, {version}), or `{shell} -v {version}`."
+    )
+
+
 def _nothing_earlier(name: str, state: ModelState) -> StageConflictError:
     gone = [v for v in state.past if v != state.production and not state.of(v).purged]
     hints = [
-        f"v{v} was in Production and is deleted; bring it back with "
-        f"restore_model_version({name!r}, {v})."
-        for v in reversed(gone)
+        f"v{v} was in Production and is deleted. {how_to_restore(name, v)}" for v in reversed(gone)
     ]
     return StageConflictError(
         f"{name} has no earlier Production version to roll back to.",
         context={"name": name, "production": state.production},
-        suggestions=[*hints[:1], "Name one with to_version=, or promote a version."],
+        suggestions=[*hints[:1], "Name one with to_version= (--to-version), or promote a version."],
     )
 
 
@@ -238,7 +247,7 @@ def delete_model(name: str, why: str, *, force: bool) -> Decide:
         used = next((v for v in sorted(state.versions) if state.is_protected(v)), None)
         if used is not None and not force:
             error = in_use(name, used, state, "deleted with its model")
-            error.suggestions = ("Pass force=True to delete the model all the same.",)
+            error.suggestions = ("Pass force=True (--force) to delete the model all the same.",)
             raise error
         return _change("delete_model", why=why)
 

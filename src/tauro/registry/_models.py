@@ -163,8 +163,19 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(document: ModelMetadata | Change) -> bytes:
-    """Return a document as JSON that people can read."""
-    return msgspec.json.format(_encoder.encode(document), indent=2)
+    """Return a document as JSON that people can read.
+
+    Raises:
+        ValidationError: A text in it cannot be written in UTF-8.
+    """
+    try:
+        return msgspec.json.format(_encoder.encode(document), indent=2)
+    except UnicodeEncodeError as error:
+        raise ValidationError(
+            f"The text {error.object[:80]!r} has the character {error.object[error.start]!r} at "
+            f"position {error.start + 1}, which UTF-8 cannot hold.",
+            suggestions=["It is half of a pair; decode the text as what it was written in."],
+        ) from error
 
 
 _metadata_decoder = msgspec.json.Decoder(ModelMetadata)

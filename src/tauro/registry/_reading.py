@@ -252,9 +252,11 @@ class ReadVerbs(RegistryBase):
         Each entry has ``at``, ``by``, ``action``, ``version``, ``from``, ``to``, ``why``.
 
         Raises:
-            ModelNotFoundError: There is no such model.
+            ModelNotFoundError: There is no such model, or it never had this version.
         """
         ledger = self._core.model(name, deleted=True)
+        if version is not None:
+            self._core.check_number(ledger, name, version)
         return history_of(ledger, version)
 
     def lineage(

@@ -27,6 +27,7 @@ from tauro.events import current_actor
 from tauro.flavors import ModelSignature, ModelSpec, save_model
 from tauro.registry._artifacts import digest_of
 from tauro.registry._core import RegistryCore
+from tauro.registry._decide import how_to_restore
 from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import ArtifactFile, ModelMetadata, ParentVersion
 from tauro.registry._names import check_label, check_model_name
@@ -147,9 +148,7 @@ class Registration:
             raise ModelExistsError(
                 f"The model {name!r} exists and is deleted.",
                 context={"name": name},
-                suggestions=[
-                    f"Bring it back with restore_model({name!r}), or choose another name."
-                ],
+                suggestions=[how_to_restore(name), "Or choose another name."],
             )
         self._refuse_moved(name, ledger.state.moved_to)
         return ledger

@@ -6,7 +6,7 @@ import os
 import pickle
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tauro.errors import (
     PathNotAllowedError,
     StorageError,
     UntrustedModelError,
+    ValidationError,
 )
 from tauro.events import Observers
 from tauro.registry import ModelRegistry
@@ -172,6 +173,62 @@ def test_what_never_ends_is_not_read(registry: ModelRegistry, tmp_path: Path) ->
     for path in (tmp_path / "pipe", folder, Path("/dev/zero")):
         with pytest.raises(PathNotAllowedError):
             registry.register_model("fraud", path)
+
+
+def test_a_store_is_not_copied_into_itself(registry: ModelRegistry, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"x")
+    registry.register_model("fraud", tmp_path / "model.bin")
+    for source in (tmp_path, tmp_path / "store", tmp_path / "store" / "model_registry"):
+        with pytest.raises(PathNotAllowedError, match="contains the place"):
+            registry.register_model("self", source)
+    inside = tmp_path / "store/model_registry/artifacts/fraud/v1"
+    assert registry.register_model("copy", inside).files[0].path == "model.bin"
+
+
+@pytest.mark.parametrize("destination", ["model.bin", "store/model_registry/metadata", "store"])
+def test_a_download_goes_to_a_folder_outside_of_the_store(
+    registry: ModelRegistry, tmp_path: Path, destination: str
+) -> None:
+    (tmp_path / "model.bin").write_bytes(b"x")
+    registry.register_model("fraud", tmp_path / "model.bin")
+    with pytest.raises(PathNotAllowedError, match=r"is a file|is inside the store"):
+        registry.download_artifact("fraud", 1, tmp_path / destination)
+    assert registry.verify() == []
+
+
+def test_a_description_too_deep_to_read_is_an_error_of_the_model(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.json").write_text("[" * 100_000)
+    version = registry.register_model("deep", folder)
+    assert registry.list_models()[0]["name"] == "deep"
+    with pytest.raises(FlavorError, match="does not describe a model"):
+        version.load()
+
+
+@pytest.mark.parametrize("field", ["description", "framework", "tag", "reason", "remark"])
+def test_a_text_that_utf8_cannot_hold_is_refused_and_leaves_nothing(
+    registry: ModelRegistry, tmp_path: Path, field: str
+) -> None:
+    (tmp_path / "model.bin").write_bytes(b"x")
+    registry.register_model("fraud", tmp_path / "model.bin")
+    broken = "half \ud83d"
+    verbs: dict[str, Callable[[], object]] = {
+        "description": lambda: registry.register_model(
+            "fraud", tmp_path / "model.bin", description=broken
+        ),
+        "framework": lambda: registry.register_model("new", tmp_path / "model.bin", None, broken),
+        "tag": lambda: registry.set_tags("fraud", {"a": broken}, 1),
+        "reason": lambda: registry.promote_model("fraud", 1, "Staging", reason=broken),
+        "remark": lambda: registry.annotate("fraud", 1, broken),
+    }
+    with pytest.raises(ValidationError, match=r"UTF-8 cannot (hold|encode)"):
+        verbs[field]()
+    assert [str(version) for version in registry.search_models()] == ["fraud v1"]
+    assert len(registry.history("fraud")) == 1
+    assert not list((tmp_path / "store/model_registry/staging").iterdir())
 
 
 def test_archives_are_kept_closed(registry: ModelRegistry, tmp_path: Path) -> None:
