@@ -82,7 +82,13 @@ def repair() -> None:
         done = repair_store(open_context())
 
     def render() -> None:
-        output.pairs({"registry entries completed": done["registry"], "points": done["points"]})
+        output.pairs(
+            {
+                "registry entries completed": done["registry"],
+                "abandoned runs ended as failed": len(done["runs"]),
+                "points moved to new parts": done["points"],
+            }
+        )
         for path in done["put_aside"]:
             output.line(f"put aside: {path}")
 

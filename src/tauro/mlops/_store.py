@@ -97,16 +97,19 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
     """Complete what dead processes left half done; never drop a good record.
 
     Returns:
-        ``registry``: how much of the registry was completed; ``points``: metric points that were
-        taken from damaged files; ``put_aside``: those files, where they are now.
+        ``registry``: how much of the registry was completed; ``runs``: the ids of the abandoned
+        runs that were ended as FAILED; ``points``: how many points of metrics went to new parts;
+        ``put_aside``: damaged files, where they are now.
 
     Raises:
         StoreFormatError: There is no store.
     """
     _need_store(context)
-    done = context.experiment_tracker.repair()
+    repaired = context.experiment_tracker.repair()
+    done = repaired.compactions
     return {
         "registry": context.model_registry.repair(),
+        "runs": repaired.ended,
         "points": sum(each.points for each in done),
         "put_aside": [path for each in done for path in each.put_aside],
     }

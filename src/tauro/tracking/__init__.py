@@ -11,7 +11,7 @@ from tauro.tracking._models import (
     RunStatus,
 )
 from tauro.tracking._run import Run
-from tauro.tracking._tracker import ExperimentTracker
+from tauro.tracking._tracker import ExperimentTracker, Repair
 from tauro.tracking._verify import Damage
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "ExperimentTracker",
     "LoggedModel",
     "Metric",
+    "Repair",
     "Run",
     "RunPage",
     "RunStatus",

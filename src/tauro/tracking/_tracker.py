@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Self
 
@@ -22,6 +23,19 @@ from tauro.tracking._verify import Damage, relative, undecided_runs, verify_docu
 _ABANDONED: Final = ErrorRecord(
     type="Abandoned", message="The process that ran it was gone before it ended the run."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a repair did.
+
+    Attributes:
+        compactions: Of each experiment that has metrics; damaged files are in ``put_aside``.
+        ended: The ids of the abandoned runs that are FAILED now.
+    """
+
+    compactions: list[Compaction]
+    ended: list[str]
 
 
 class ExperimentTracker(ReadVerbs):
@@ -195,7 +209,7 @@ class ExperimentTracker(ReadVerbs):
                 if not finding.harmless:
                     yield Damage(relative(finding.path, self._root), finding.problem)
 
-    def repair(self) -> list[Compaction]:
+    def repair(self) -> Repair:
         """Move the good points of damaged metric files to new parts; end abandoned runs.
 
         A damaged file is put aside; a run whose process is gone is recorded as FAILED, with the
@@ -204,13 +218,13 @@ class ExperimentTracker(ReadVerbs):
         """
         self._opened_for_writing()
         done = [self._log.repair(each) for each in self._log.experiments()]
-        for record in self._catalogue.running():
-            if self.is_abandoned(record):
-                self._resume(record)
-                self.end_run(record.run_id, RunStatus.FAILED, error=_ABANDONED)
+        abandoned = [each for each in self._catalogue.running() if self.is_abandoned(each)]
+        for record in abandoned:
+            self.resume_run(record.run_id)
+            self.end_run(record.run_id, RunStatus.FAILED, error=_ABANDONED)
         for record in undecided_runs(self.storage):
             self._documents.update_run(record.experiment_id, record.run_id, lambda _: None)
-        return done
+        return Repair(compactions=done, ended=[record.run_id for record in abandoned])
 
     def __enter__(self) -> Self:
         return self

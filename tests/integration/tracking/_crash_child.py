@@ -17,14 +17,19 @@ from pathlib import Path
 
 from tauro.mlops import ExperimentTracker
 
-POINTS, PARAMS = 30, 3
-CALLS = 1 + PARAMS + POINTS + 1
-"""Of each run: create, parameters, points, end."""
+POINTS, PARAMS, TEXTS = 30, 3, 3
+CALLS = 1 + PARAMS + POINTS + TEXTS + 1 + 1
+"""Of each run: create, parameters, points, one artifact after the other in one place, tag, end."""
 
 
 def value_of(thread: int, run: int, point: int) -> float:
     """Return the value of a point, different for every point."""
     return thread * 1e6 + run * 1e3 + point
+
+
+def text_of(thread: int, run: int, version: int) -> str:
+    """Return the text of an artifact, different for every version."""
+    return f"{thread}-{run}-{version} " * (version + 1)
 
 
 def work(tracker: ExperimentTracker, board: mmap.mmap, thread: int, seed: int) -> None:
@@ -44,6 +49,11 @@ def work(tracker: ExperimentTracker, board: mmap.mmap, thread: int, seed: int) -
         for point in range(POINTS):
             run.log_metric("m", value_of(thread, run_number, point), step=point)
             tell(2 + PARAMS + point)
+        for version in range(TEXTS):
+            run.log_text(text_of(thread, run_number, version), "notes/a.txt")
+            tell(2 + PARAMS + POINTS + version)
+        run.set_tag("team", "ds")
+        tell(CALLS - 1)
         run.end()
         tell(CALLS)
         run_number += 1

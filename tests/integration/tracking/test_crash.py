@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tauro.tracking import ExperimentTracker, RunStatus
+from tauro.tracking import ExperimentTracker, Run, RunStatus
 
 from . import _crash_child as child
 
@@ -70,11 +70,27 @@ def check_run(
     assert values == [child.value_of(thread, number, point) for point in range(len(values))]
     assert history["step"].tolist() == list(range(len(values)))
     assert len(values) >= points
+    check_artifact(tracker, run, thread, number, calls)
+    assert run.tags == {"team": "ds"} or calls < child.CALLS - 1
     if calls == child.CALLS:
         assert run.status is RunStatus.COMPLETED
         assert run.metrics == {"m": values[-1]}
     elif run.status is RunStatus.RUNNING:
         assert run.is_abandoned
+
+
+def check_artifact(
+    tracker: ExperimentTracker, run: Run, thread: int, number: int, calls: int
+) -> None:
+    """Look for the last acknowledged version, or one that was being put in its place."""
+    done = min(max(calls - 1 - child.PARAMS - child.POINTS, 0), child.TEXTS)
+    versions = [child.text_of(thread, number, each) for each in range(child.TEXTS)]
+    stored = tracker.list_artifacts(run)
+    assert [each.path for each in stored] in (["notes/a.txt"], [])
+    if stored:
+        key = f"experiment_tracking/artifacts/{run.run_id}/notes/a.txt"
+        assert tracker.storage.read_bytes(key).decode() in versions[max(done - 1, 0) : done + 1]
+    assert run.artifacts == ["notes/a.txt"] or not done
 
 
 def kill_often(folder: Path, kills: int, seed: int, report: Callable[..., None]) -> None:

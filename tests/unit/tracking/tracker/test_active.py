@@ -317,7 +317,8 @@ def test_repair_ends_abandoned_runs(tmp_path: Path) -> None:
     found = tracker.list_runs()[0]
     assert (found["status"], found["metrics"]) == ("RUNNING", {"m": 5.0})
     assert tracker.search_runs(filter="metrics.m > 1") == [found["run_id"]]
-    tracker.repair()
+    assert tracker.repair().ended == [found["run_id"]]
+    assert tracker.repair().ended == []
     found = ExperimentTracker(tmp_path).list_runs()[0]
     assert (found["status"], found["metrics"]) == ("FAILED", {"m": 5.0})
     assert found["error"]["type"] == "Abandoned"

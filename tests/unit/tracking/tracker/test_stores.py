@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -138,22 +141,72 @@ def test_a_read_only_store_is_read(tmp_path: Path) -> None:
     tracker.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
-def test_a_folder_without_permission_is_read(tmp_path: Path) -> None:
-    """The system's own refusal is a ReadOnlyStoreError that names the folder."""
-    run_id = make_store(tmp_path / "store")
-    for folder in [tmp_path / "store", *(tmp_path / "store").rglob("*")]:
-        if folder.is_dir():
-            folder.chmod(0o555)
-    try:
-        tracker = ExperimentTracker(tmp_path / "store")
+READ_WITHOUT_PERMISSION = """if True:
+    import os, sys, tempfile
+    from tauro.errors import ReadOnlyStoreError
+    from tauro.mlops import ExperimentTracker
+
+    def read(tracker, run_id):
         assert tracker.get_run(run_id).parameters == {"a": 1}
-        with pytest.raises(ReadOnlyStoreError, match="store"):
-            tracker.start_run(name="x")
-    finally:
-        for folder in [tmp_path / "store", *(tmp_path / "store").rglob("*")]:
-            if folder.is_dir():
+        assert tracker.get_run(run_id).history("m")["value"].tolist() == [0.5]
+        assert tracker.search_runs(filter="metrics.m = 0.5") == [run_id]
+        assert list(tracker.verify()) == []
+        return [
+            lambda: tracker.start_run(name="x"),
+            lambda: tracker.set_tag(run_id, "a", "b"),
+            lambda: tracker.delete_run(run_id),
+            tracker.compact,
+            tracker.repair,
+            tracker.gc,
+        ]
+
+    if os.geteuid() == 0:  # who may write anywhere
+        with tempfile.TemporaryDirectory() as other:  # to import all that it takes
+            with ExperimentTracker(other) as tracker:
+                with tracker.start_run(parameters={"a": 1}) as run:
+                    run.log_metric("m", 0.5)
+                for write in read(tracker, run.run_id):
+                    write()
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    store, run_id = sys.argv[1:]
+    tracker = ExperimentTracker(store)
+    for write in read(tracker, run_id):
+        try:
+            write()
+        except ReadOnlyStoreError as error:
+            assert store in str(error), error
+        else:
+            raise AssertionError(f"it was written: {write}")
+    tracker.close()
+    print("read")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no such permissions")
+def test_a_folder_without_permission_is_read() -> None:
+    """Every reading verb works; the system's own refusal of writes names the folder."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        store = Path(name) / "store"
+        run_id = make_store(store)
+        folders = [Path(name), store, *(path for path in store.rglob("*") if path.is_dir())]
+        files = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+        for folder in folders:
+            folder.chmod(0o555)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", READ_WITHOUT_PERMISSION, str(store), run_id],
+                cwd="/",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            for folder in folders:
                 folder.chmod(0o755)
+        assert done.stdout == "read\n", done.stderr
+        assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == files
 
 
 def test_a_copied_store_is_a_store(tmp_path: Path) -> None:
