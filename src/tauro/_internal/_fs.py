@@ -65,14 +65,7 @@ def is_temporary(name: str) -> bool:
 
 
 def open_fd(path: str, flags: int, mode: int = 0o644, *, durable: bool = False) -> int:
-    """Open a descriptor; the folder is made where a file is created in a missing one.
-
-    Args:
-        path: The file.
-        flags: As ``os.open`` takes them.
-        mode: Permissions of a new file.
-        durable: Whether the name of a folder that is made survives power loss.
-    """
+    """Open a descriptor; a missing folder is made for a new file, its name durable where asked."""
     _before("open", path)
     try:
         return os.open(path, flags | os.O_CLOEXEC, mode)
@@ -162,7 +155,7 @@ def close_fd(fd: int, path: str) -> None:
 
 
 def sync_dir(folder: str) -> None:
-    """Make the names in a folder survive power loss."""
+    """Make the names in a folder, or a file that others wrote, survive power loss."""
     _before("fsync_dir", folder)
     fd = os.open(folder, os.O_RDONLY)
     try:
@@ -288,19 +281,6 @@ def make_dirs(folder: str, *, durable: bool = False) -> None:
         sync_dir(os.path.dirname(each) or ".")
 
 
-def make_dir(folder: str, *, durable: bool = False) -> None:
-    """Create a folder that is not there; those above it too, with durable names where asked.
-
-    The folder's own name is made durable by whoever synchronises the one above it.
-    """
-    _before("mkdir", folder)
-    try:
-        os.mkdir(folder)
-    except FileNotFoundError:
-        make_dirs(os.path.dirname(folder), durable=durable)
-        os.mkdir(folder)
-
-
 def remove_tree(folder: str) -> None:
     """Remove a folder and all in it; symbolic links are removed, not followed."""
     _before("rmtree", folder)
@@ -409,7 +389,6 @@ def copy_file(
     with open(source, "rb", buffering=0) as file:
         fd = open_fd(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            # A buffer of a piece that is mostly not filled costs a small file more than its bytes.
             most = min(os.fstat(file.fileno()).st_size + 1, _CHUNK)
             while chunk := file.read(most):
                 digest.update(chunk)

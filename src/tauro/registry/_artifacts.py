@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Final
 
 from tauro._internal import _fs
@@ -77,6 +77,19 @@ class ArtifactStore:
             self.discard(key)
             raise
         return key, sorted(files, key=lambda file: file.path)
+
+    def stage_written(
+        self, write: Callable[[Path], Mapping[str, str]], *, progress: Progress | None = None
+    ) -> tuple[str, list[ArtifactFile]]:
+        """Let ``write`` fill a folder, and stage it; return its key and the files.
+
+        Args:
+            write: Writes files into an empty folder and returns the SHA-256 of those it hashed.
+            progress: Called with the bytes done since the last call.
+        """
+        with TemporaryDirectory(prefix="tauro-model-") as folder:
+            write(Path(folder))
+            return self.stage(folder, progress=progress)
 
     def _check(self, source: StrPath) -> Path:
         return check_source(source)
@@ -175,7 +188,7 @@ class ArtifactStore:
     def local_folder(self, metadata: ModelMetadata) -> tuple[Path, bool]:
         """Return a local folder with a version's files, and whether the caller must remove it."""
         key = self.place(metadata)
-        folder = tempfile.mkdtemp(prefix="tauro-model-")
+        folder = mkdtemp(prefix="tauro-model-")
         self._storage.read_artifact(key, folder)
         return Path(folder), True
 
@@ -198,12 +211,55 @@ class LocalArtifactStore(ArtifactStore):
     ) -> tuple[str, list[ArtifactFile]]:
         """Copy a file or folder, and make the names durable where that is asked for."""
         key, files = super().stage(source, progress=progress, link=link)
-        if self._durable:
-            root = self._staged(key)
-            folders = {os.path.dirname(f"{root}/{file.path}") for file in files}
-            for folder in [*sorted(folders, reverse=True), os.path.dirname(root)]:
-                _fs.sync_dir(folder)
+        self._sync_names(key, files)
         return key, files
+
+    def stage_written(
+        self, write: Callable[[Path], Mapping[str, str]], *, progress: Progress | None = None
+    ) -> tuple[str, list[ArtifactFile]]:
+        """Let the files be written where they stay: nothing is copied, or hashed again."""
+        if self._storage.read_only:
+            return super().stage_written(write, progress=progress)
+        key = self._new_folder()
+        folder = Path(self._staged(key))
+        try:
+            hashes = write(folder)
+            names = [name for name, _ in folder_files(folder)]
+            if any((folder / name).is_symlink() for name in names):
+                staged = self.stage(folder, progress=progress)
+                self.discard(key)
+                return staged
+            files = [self._written(folder, name, hashes, progress) for name in sorted(names)]
+            self._sync_names(key, files)
+        except BaseException:
+            self.discard(key)
+            raise
+        return key, files
+
+    def _written(
+        self, folder: Path, name: str, hashes: Mapping[str, str], progress: Progress | None
+    ) -> ArtifactFile:
+        path = str(folder / name)
+        with _naming(path):
+            size = os.path.getsize(path)
+            digest = hashes.get(name) or _fs.hash_file(path)[1]
+            if self._durable:
+                _fs.sync_dir(path)
+        if progress is not None:
+            progress(size)
+        return ArtifactFile(name, size, digest)
+
+    def _sync_names(self, key: str, files: list[ArtifactFile]) -> None:
+        """Make the names of a staging folder durable where that is asked for, the inner first."""
+        if not self._durable:
+            return
+        root = self._staged(key)
+        folders = {os.path.dirname(root)}
+        for file in files:
+            parts = file.path.split("/")[:-1]
+            folders |= {"/".join([root, *parts[:count]]) for count in range(len(parts) + 1)}
+        for folder in sorted(folders, reverse=True):
+            _fs.sync_dir(folder)
 
     def _check(self, source: StrPath) -> Path:
         path = super()._check(source)
@@ -214,8 +270,11 @@ class LocalArtifactStore(ArtifactStore):
     def _new_folder(self) -> str:
         key = super()._new_folder()
         if not self._storage.read_only:
+            folder = self._staged(key)
             with _naming(key):
-                _fs.make_dir(self._staged(key), durable=self._durable)
+                if self._durable and not _fs.is_dir(os.path.dirname(folder)):
+                    _fs.make_dirs(os.path.dirname(folder), durable=True)
+                _fs.make_dirs(folder)
         return key
 
     def _staged(self, key: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from tauro._internal._active import active_run_id
@@ -108,18 +107,34 @@ class Registration:
             )
         draft = self._draft(data)
         ledger = self._open(draft.name)
+        staging, files, spec = self._stage(draft, data["artifact_path"])
+        complete = _with_files(draft, staging, files, data["artifact_path"], spec)
+        return self._store(ledger, complete)
+
+    def _stage(
+        self, draft: ModelMetadata, source: StrPath
+    ) -> tuple[str, list[ArtifactFile], ModelSpec | None]:
+        """Put the files into a staging folder; return its key, the files, and the flavor's say."""
+        artifacts = self.core.artifacts
         if self.model is None:
-            return self._store(ledger, draft, data["artifact_path"], None)
-        with TemporaryDirectory(prefix="tauro-model-") as folder:
+            staging, files = artifacts.stage(source, progress=self.progress, link=self.link)
+            return staging, files, None
+        specs: list[ModelSpec] = []
+
+        def write(folder: Path) -> dict[str, str]:
             spec = save_model(
                 self.model,
-                Path(folder),
+                folder,
                 flavor=self.flavor,
                 signature=_signature(draft),
                 input_example=self.input_example,
                 code_paths=self.code_paths,
             )
-            return self._store(ledger, draft, folder, spec)
+            specs.append(spec)
+            return spec.files
+
+        staging, files = artifacts.stage_written(write, progress=self.progress)
+        return staging, files, specs[0]
 
     def _draft(self, data: dict[str, Any]) -> ModelMetadata:
         run_id = data.get("experiment_run_id")
@@ -162,12 +177,9 @@ class Registration:
             )
 
     def _store(
-        self, ledger: ModelLedger, draft: ModelMetadata, source: StrPath, spec: ModelSpec | None
+        self, ledger: ModelLedger, complete: ModelMetadata
     ) -> tuple[ModelLedger, ModelMetadata, bool]:
-        staging, files = self.core.artifacts.stage(
-            source, progress=self.progress, link=self.link and spec is None
-        )
-        complete = _with_files(draft, staging, files, source, spec)
+        staging = complete.staging
         try:
             metadata = ledger.allocate(lambda number: self._number(ledger, complete, number))
         except StorageError:

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tauro.errors import SignatureMismatchError, UntrustedModelError
+from tauro._internal import _fs
+from tauro.errors import PathNotAllowedError, SignatureMismatchError, UntrustedModelError
 from tauro.events import Observers
 from tauro.flavors import ModelEnvironmentWarning
 from tauro.registry import ModelRegistry, ModelStage
@@ -20,6 +21,13 @@ from tauro.storage import LocalStorageBackend, MemoryStorageBackend, StorageBack
 X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
 Y = pd.Series([0, 0, 1, 1])
 MODEL = LogisticRegression().fit(X, Y)
+
+
+class Threshold:
+    """A model of the user's own, without anything that differs from pickle to pickle."""
+
+    def predict(self, frame: Any) -> Any:
+        return frame["a"] > 1
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -147,3 +155,54 @@ def test_an_object_that_cannot_be_saved_leaves_nothing(registry: ModelRegistry) 
     with pytest.raises(FlavorError):
         registry.register_model(model=3, name="churn")
     assert registry.storage.list_paths() == []
+    if isinstance(registry.storage, LocalStorageBackend):
+        assert not list((registry.storage.root / "model_registry/staging").glob("*"))
+
+
+def test_an_object_is_written_and_hashed_once_and_where_it_stays(tmp_path: Path) -> None:
+    """A copy, and a second look at the bytes, double the time that a large model takes."""
+    registry = ModelRegistry(
+        LocalStorageBackend(tmp_path / "store"), observers=Observers(), durability="disk"
+    )
+    registry.register_model(model=MODEL, name="churn")  # folders and index are there
+    calls: list[tuple[str, str]] = []
+    done: list[int] = []
+    _fs.set_fault_hook(lambda operation, path: calls.append((operation, Path(path).name)))
+    try:
+        version = registry.register_model(model=MODEL, name="churn", progress=done.append)
+    finally:
+        _fs.set_fault_hook(None)
+    for name in ("model.skops", "model.json"):
+        assert [operation for operation, found in calls if found == name] == ["read", "fsync_dir"]
+    assert [operation for operation, _ in calls].count("open") == 1  # the document
+    assert sum(done) == version.size
+    assert registry.verify() == []
+
+
+def test_an_object_that_is_a_folder_is_kept_as_files_without_its_links(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
+    folder = tmp_path / "weights"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a.bin").write_bytes(b"a")
+    (folder / "link").symlink_to("deep/a.bin")
+    version = registry.register_model(model=folder, name="files")
+    assert [file.path for file in version.files] == ["deep/a.bin", "link", "model.json"]
+    registry.download_artifact("files", 1, tmp_path / "out")
+    assert (tmp_path / "out" / "link").read_bytes() == b"a"
+    assert not (tmp_path / "out" / "link").is_symlink()
+    (tmp_path / "secret").write_bytes(b"secret")
+    (folder / "out").symlink_to(tmp_path / "secret")
+    with pytest.raises(PathNotAllowedError, match="leads out"):
+        registry.register_model(model=folder, name="files")
+    assert len(registry.list_model_versions("files")) == 1
+
+
+def test_the_same_object_is_the_same_version_where_that_is_asked_for(
+    registry: ModelRegistry,
+) -> None:
+    for _ in range(2):
+        version = registry.register_model(model=Threshold(), name="rule", idempotent=True)
+        assert version.version == 1
+    if isinstance(registry.storage, LocalStorageBackend):
+        assert not list((registry.storage.root / "model_registry/staging").glob("*"))
