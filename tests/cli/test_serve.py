@@ -51,7 +51,8 @@ def test_a_file_is_predicted(registry: ModelRegistry, tauro: Tauro, here: Path) 
 def served(store: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run ``tauro serve m`` on a free port; give its address and the process."""
     command = [sys.executable, "-m", "tauro", "serve", "m", "--port", "0", "--json", *options]
-    command += ["--store", str(store), "--compile", "never"]
+    # A busy machine may take longer than the default to load a model and to answer.
+    command += ["--store", str(store), "--compile", "never", "--deadline", "240"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

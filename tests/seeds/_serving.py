@@ -48,7 +48,7 @@ def _server(store: Path) -> Iterator[str]:
     """Start ``tauro serve`` on a free port and give its address."""
     command = [sys.executable, "-m", "tauro", "serve", "forest-cover", "--port", "0", "--json"]
     with subprocess.Popen(
-        [*command, "--store", str(store)], stdout=subprocess.PIPE, text=True
+        [*command, "--store", str(store), "--deadline", "240"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         said = ""

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pandas as pd
 
 from tauro.registry import ModelRegistry
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds until a test gives up waiting; far more than a loaded machine needs."""
 NAME = "m"
 
@@ -49,16 +50,21 @@ class Running:
 
 @contextmanager
 def running(store: Path, *arguments: str, name: str = NAME) -> Iterator[Running]:
-    """Run ``tauro serve`` on a free port; afterwards it is told to stop and must end well."""
+    """Run ``tauro serve`` on a free port; afterwards it is told to stop and must end well.
+
+    The body begins when the model answers: a busy machine may take longer to load it than a request
+    may take.
+    """
     number = sum(1 for _ in store.parent.glob("serve-*.log"))
     log, told = (store.parent / f"serve-{number}.{kind}" for kind in ("log", "json"))
     command = [sys.executable, "-m", "tauro", "serve", name, "--port", "0", "--json"]
-    command += ["--store", str(store), *arguments]
+    command += ["--store", str(store), "--deadline", str(PATIENCE), *arguments]
     with log.open("wb") as err, told.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=err)
     try:
         wait_for(lambda: told.read_text().rstrip().endswith("}"), process, log)
         url = json.loads(told.read_text())["address"].replace("0.0.0.0", "127.0.0.1")
+        wait_for(lambda: httpx.get(f"{url}/ready", timeout=PATIENCE).is_success, process, log)
         yield Running(url, int(url.rpartition(":")[2]), process, log)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0, log.read_text()

@@ -44,7 +44,7 @@ def test_no_accepted_request_is_lost_when_the_server_is_told_to_stop(
             server.process.send_signal(signal.SIGTERM)
             # Callers go on until no connection is taken any more.
             wait_for(lambda: not any(caller.is_alive() for caller in callers))
-        assert server.process.wait(60) == 0
+        assert server.process.wait(240) == 0
         answers = answers_of(callers)
         answered = {answer.id for answer in answers if answer.status == 200}
         seen = {line["request_id"]: line["status"] for line in server.logged()}
