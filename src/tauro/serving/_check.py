@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from tauro._internal._close import did_you_mean
@@ -20,6 +21,7 @@ from tauro.flavors import ColumnSpec
 
 _INT64: Final = range(-(2**63), 2**63)
 _WIDEST: Final = 60
+_COMPARED: Final = 200
 
 
 @dataclass(slots=True)
@@ -30,12 +32,19 @@ class Problems:
     count: int = 0
     kept: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, path: str, expected: str, got: str, hint: Sequence[str] = ()) -> None:
-        """Note one problem."""
+    def add(
+        self, path: str, expected: str, got: str, name: str = "", others: Iterable[str] = ()
+    ) -> None:
+        """Note one problem; a ``name`` that is wrong is compared with ``others``.
+
+        A body can hold millions of wrong names: nothing is compared for a problem that is not kept,
+        nor with more than the first names.
+        """
         self.count += 1
         if len(self.kept) < self.limit:
             found: dict[str, Any] = {"path": path, "expected": expected, "got": got}
-            self.kept.append({**found, "suggestions": list(hint)} if hint else found)
+            hints = did_you_mean(name[:_COMPARED], list(islice(others, _COMPARED))) if name else []
+            self.kept.append({**found, "suggestions": hints} if hints else found)
 
     def raise_any(self) -> None:
         """Raise one error that lists them.
@@ -79,21 +88,18 @@ def check_samples(
             path = f"{where}.{column.name}"
             if column.name not in sample:
                 if column.required:
-                    problems.add(path, wanted(column), "nothing", _near(column.name, sample, known))
+                    others = (name for name in sample if name not in known)
+                    problems.add(path, wanted(column), "nothing", column.name, others)
                 values.append(None)
                 continue
             values.append(_value(sample[column.name], column, categories, path, problems))
         if len(sample) > len(columns) or not known.issuperset(sample):
             for name in sample:
                 if name not in known:
-                    hints = did_you_mean(name, known)
-                    problems.add(f"{where}.{name}", "no such column", "a value", hints)
+                    path = f"{where}.{name[:_COMPARED]}"
+                    problems.add(path, "no such column", "a value", name, known)
     problems.raise_any()
     return found
-
-
-def _near(name: str, sample: dict[str, Any], known: set[str]) -> list[str]:
-    return did_you_mean(name, [other for other in sample if other not in known])
 
 
 def _value(
@@ -114,7 +120,7 @@ def _value(
         return None
     allowed = categories.get(column.name)
     if allowed is not None and converted not in allowed:
-        problems.add(path, list_categories(allowed), show(value), did_you_mean(str(value), allowed))
+        problems.add(path, list_categories(allowed), show(value), str(value), allowed)
     return converted
 
 

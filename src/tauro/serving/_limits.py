@@ -11,7 +11,8 @@ class Limits:
 
     Attributes:
         max_body: Bytes of a request's body.
-        max_held: Bytes of all bodies that are held at once; more are answered 503.
+        max_held: Bytes of all bodies that are held at once, more are answered 503; and of the
+            memory that one table may take, which a short body can have a lot of.
         max_queue: Requests that may wait for a model; more are answered 503.
         deadline: Seconds that a body may take to come, 408 after that, and the model to answer,
             504 after that.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import msgspec
@@ -13,7 +14,7 @@ import numpy as np
 
 from tauro.errors import SignatureMismatchError, ValidationError
 from tauro.flavors import ColumnSpec, ModelSignature
-from tauro.serving._check import check_samples
+from tauro.serving._check import Problems, check_samples, show
 from tauro.serving._errors import UnsupportedBodyError
 from tauro.serving._tables import check_table, read_table
 
@@ -56,6 +57,7 @@ class RowReader:
         signature: What the model takes, None where it is not known.
         categories: Column to the values it may have, where the model refuses others.
         max_problems: How many problems one answer lists.
+        max_table: Bytes that a table may take in memory.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class RowReader:
         *,
         categories: Mapping[str, frozenset[Any]] | None = None,
         max_problems: int = 20,
+        max_table: int = 256 * 1024 * 1024,
     ) -> None:
         tabular = signature is not None and not signature.is_tensor
         self.columns = signature.inputs if signature is not None and tabular else ()
         self.categories = dict(categories or {})
         self._max_problems = max_problems
+        self._max_table = max_table
         self._by_column = [
             (index, self.categories[column.name])
             for index, column in enumerate(self.columns)
@@ -87,7 +91,7 @@ class RowReader:
         kind = content_type.partition(";")[0].strip().lower()
         if kind in ("", "application/json", "text/json") or kind.endswith("+json"):
             return self._read_json(body)
-        frame = read_table(io.BytesIO(body), kind)
+        frame = read_table(body, kind, self.columns, self._max_table)
         if frame is None:
             raise UnsupportedBodyError(
                 f"The content type {kind!r} is not read here; expected application/json, text/csv, "
@@ -116,7 +120,7 @@ class RowReader:
             if rows and self._known(rows):
                 columns = tuple(zip(*rows, strict=True))
                 return Rows(len(rows), cast("Sequence[Sequence[Any]]", columns))
-        return self.read_samples(read_samples(body))
+        return self.read_samples(read_samples(body, self._max_problems))
 
     def _known(self, rows: Sequence[Sequence[Any]]) -> bool:
         return all(
@@ -160,7 +164,7 @@ def _decoder(columns: Sequence[ColumnSpec]) -> Callable[[bytes], list[tuple[Any,
     return decode
 
 
-def read_samples(body: bytes) -> list[Any]:
+def read_samples(body: bytes, max_problems: int) -> list[Any]:
     """Return the samples of a JSON body in either form.
 
     Raises:
@@ -173,9 +177,11 @@ def read_samples(body: bytes) -> list[Any]:
         raise ValidationError(f"The body is not JSON: {error}.") from error
     samples = found.get("samples") if isinstance(found, dict) else None
     if samples is None and isinstance(found, dict) and "data" in found and "columns" in found:
-        samples = _from_split(found["columns"], found["data"])
+        samples = _from_split(found["columns"], found["data"], max_problems)
     if not isinstance(samples, list):
-        keys = f"the keys {sorted(found)[:8]}" if isinstance(found, dict) else type(found).__name__
+        keys = type(found).__name__
+        if isinstance(found, dict):
+            keys = f"the keys {[key[:60] for key in islice(found, 8)]}"
         raise SignatureMismatchError(
             f"The body is not {_SHAPES}: got {keys}.",
             context={"problems": [{"path": "samples", "expected": "an array", "got": keys}]},
@@ -185,19 +191,23 @@ def read_samples(body: bytes) -> list[Any]:
     return samples
 
 
-def _from_split(names: Any, data: Any) -> list[Any]:
+def _from_split(names: Any, data: Any, max_problems: int) -> list[Any]:
     """Return columns and rows as samples."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SignatureMismatchError("columns is not an array of column names.")
     if not isinstance(data, list):
         raise SignatureMismatchError("data is not an array of rows.")
+    problems = Problems(max_problems)
+    for name, count in Counter(names).items():
+        if count > 1:
+            problems.add(f"columns.{name[:60]}", "one column", f"{count} of that name")
+    expected = f"an array of {len(names)} values"
     for row, values in enumerate(data):
-        if not isinstance(values, list) or len(values) != len(names):
-            got = f"{len(values)} values" if isinstance(values, list) else type(values).__name__
-            raise SignatureMismatchError(
-                f"data[{row}] is not a row of {len(names)} values: got {got}.",
-                context={"problems": [{"path": f"data[{row}]", "got": got}]},
-            )
+        if not isinstance(values, list):
+            problems.add(f"data[{row}]", expected, show(values))
+        elif len(values) != len(names):
+            problems.add(f"data[{row}]", expected, f"{len(values)} values")
+    problems.raise_any()
     return [dict(zip(names, values, strict=True)) for values in data]
 
 

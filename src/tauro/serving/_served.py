@@ -93,6 +93,7 @@ def load_served(
             signature,
             categories=find_categories(model.native, signature),
             max_problems=limits.max_problems,
+            max_table=limits.max_held,
         )
         caller, why_plain = choose_caller(
             model, reader.columns, compiled, storage=storage, digest=version.metadata.digest

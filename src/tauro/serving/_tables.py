@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+import struct
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
-from tauro._internal._arrow import native_reader
-from tauro._internal._close import did_you_mean
-from tauro.errors import ValidationError
+from tauro.errors import TauroError, ValidationError
 from tauro.flavors import ColumnSpec, ModelSignature
+from tauro.serving._arrow import FILE, PARQUET, STREAM, read_arrow
 from tauro.serving._check import Problems, list_categories, show, wanted
 
 if TYPE_CHECKING:
-    import io
-
     import pandas as pd
 
-_ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
-_ARROW_FILE: Final = "application/vnd.apache.arrow.file"
-_PARQUET: Final = ("application/vnd.apache.parquet", "application/x-parquet")
+_INDEX: Final = re.compile(r"__index_level_\d+__")
+"""What pandas calls the index of a frame in a file."""
+_LONGEST: Final = 200
+_WIDEST: Final = 1000
+_EMPTY: Final = ["", "NA", "NaN", "nan", "None", "null"]
+"""What stands for nothing in a CSV's column of anything but texts."""
 
 
 def build_frame(specs: Sequence[ColumnSpec], columns: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -50,31 +55,57 @@ def build_frame(specs: Sequence[ColumnSpec], columns: Sequence[Sequence[Any]]) -
     return pd.DataFrame(made, copy=False)
 
 
-def read_table(source: io.BytesIO, kind: str) -> pd.DataFrame | None:
+def read_table(
+    body: bytes, kind: str, columns: Sequence[ColumnSpec], most: int
+) -> pd.DataFrame | None:
     """Return the frame of a body, None where the content type is not one of a table.
+
+    Args:
+        body: The bytes.
+        kind: The content type.
+        columns: What the model takes.
+        most: Bytes that the table may take in memory.
 
     Raises:
         ValidationError: The body is not what its content type says.
+        BodyTooLargeError: The table takes too much memory.
     """
-    import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
         if kind == "text/csv":
-            return pd.read_csv(source)
-        if kind in _PARQUET:
-            table = pq.read_table(native_reader(source.getvalue()))
-        elif kind == _ARROW_STREAM:
-            table = pa.ipc.open_stream(source).read_all()
-        elif kind == _ARROW_FILE:
-            table = pa.ipc.open_file(source).read_all()
-        else:
-            return None
-        frame: pd.DataFrame = table.to_pandas()
-    except (pa.ArrowException, OSError, ValueError, UnicodeError) as error:
+            return _read_csv(body, columns)
+        if kind in (*PARQUET, STREAM, FILE):
+            # What pandas noted in the schema comes from the client too, and is not needed.
+            table = read_arrow(body, kind, most)
+            _check_width(table.num_columns, columns)
+            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+            return frame.loc[:, [not _INDEX.fullmatch(str(name)) for name in frame.columns]]
+    except (pa.ArrowException, OSError, ValueError, csv.Error, struct.error) as error:
+        if isinstance(error, TauroError):
+            raise
         raise ValidationError(f"The body is not {kind}: {error}.") from error
-    return frame
+    return None
+
+
+def _check_width(width: int, columns: Sequence[ColumnSpec]) -> None:
+    most = max(_WIDEST, 2 * len(columns))
+    if width > most:
+        raise ValidationError(f"The table has {width:,} columns; at most {most:,} are looked at.")
+
+
+def _read_csv(body: bytes, columns: Sequence[ColumnSpec]) -> pd.DataFrame:
+    """Return a CSV's frame, its texts as they stand: `007` is no number, `NA` is not nothing."""
+    import pandas as pd
+
+    source = io.BytesIO(body)
+    # Of a hundred thousand columns of one name pandas makes names for minutes.
+    _check_width(len(next(csv.reader([body.partition(b"\n")[0].decode()]), ())), columns)
+    if not columns:
+        return pd.read_csv(source)
+    texts = {column.name: "str" for column in columns if column.type == "string"}
+    empty = {column.name: [""] if column.name in texts else _EMPTY for column in columns}
+    return pd.read_csv(source, dtype=cast("Any", texts), na_values=empty, keep_default_na=False)
 
 
 def check_table(
@@ -92,17 +123,22 @@ def check_table(
         return frame
     problems = Problems(limit)
     present, known = [str(name) for name in frame.columns], {column.name for column in columns}
+    for name, count in Counter(present).items():
+        if count > 1:
+            problems.add(name, "one column", f"{count} of that name")
+    problems.raise_any()
+    unique = frozenset(present)
     for column in columns:
-        if column.name not in present:
+        if column.name not in unique:
             if column.required:
-                hints = did_you_mean(column.name, [p for p in present if p not in known])
-                problems.add(column.name, wanted(column), "no such column", hints)
+                others = (name for name in present if name not in known)
+                problems.add(column.name, wanted(column), "no such column", column.name, others)
         elif column.name in categories:
             _check_categories(frame, column, categories[column.name], problems)
     for name in present:
         if name not in known:
-            problems.add(name, "no such column", "a column", did_you_mean(name, known))
-    there = tuple(column for column in columns if column.name in present)
+            problems.add(name[:_LONGEST], "no such column", "a column", name, known)
+    there = tuple(column for column in columns if column.name in unique)
     for found in ModelSignature(inputs=there).problems(frame):
         more = f" ({found.count} rows)" if found.count > 1 else ""
         problems.add(found.path.removeprefix("inputs."), found.expected, found.got + more)
