@@ -7,13 +7,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from tauro.errors import ServingError, TauroError, ValidationError
 from tauro.serving._bodies import Bodies, Receive
+from tauro.serving._document import document
 from tauro.serving._edge import Edge, routes_of
 from tauro.serving._errors import MethodError, UnknownPathError
 from tauro.serving._exchange import Door, Exchange, Scope, Send
@@ -24,8 +25,9 @@ from tauro.serving._metrics import Metrics
 from tauro.serving._routes import Holders, JSONBytes, add_state, get_holder
 from tauro.serving._v2_routes import add_v2
 
-_JSON = "application/json"
-_TABLES = ("text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream")
+_JSON: Final = "application/json"
+_START_SECONDS: Final = 120.0
+"""So long requests wait for the first versions; then they are answered that none serves yet."""
 
 
 class ServingApp(FastAPI):
@@ -68,7 +70,7 @@ def create_app(
         for holder in given:
             holder.loop = asyncio.get_running_loop()
         loaded = [holder.follow(follow_seconds) for holder in given]
-        end = time.monotonic() + limits.deadline
+        end = time.monotonic() + _START_SECONDS
         for event in loaded:
             # What takes longer is told by /health, and requests of the others are answered.
             await asyncio.to_thread(event.wait, max(0.0, end - time.monotonic()))
@@ -87,7 +89,7 @@ def create_app(
     add_state(app, by_name, metrics, door)
     add_v2(app, by_name)
     _add_predict(app, by_name)
-    _describe_bodies(app, routes)
+    document(app, routes)
     app.edge = Edge(super(ServingApp, app).__call__, routes, door, metrics, guard)
     return app
 
@@ -130,70 +132,3 @@ def _add_predict(app: FastAPI, holders: Holders) -> None:
             raise ValidationError(
                 f"{len(holders)} models are served here; ask one of them: {', '.join(paths)}."
             )
-
-
-def _describe_bodies(app: FastAPI, routes: dict[str, ModelHolder]) -> None:
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = generate()
-        for path, holder in routes.items():
-            schema["paths"][path] = {"post": _describe(path, holder)}
-        return schema
-
-    # The way FastAPI's documentation names for a schema of one's own.
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _describe(path: str, holder: ModelHolder) -> dict[str, Any]:
-    table = {"schema": {"type": "string", "format": "binary"}}
-    body = {_JSON: {"schema": _request_schema(holder)}, **dict.fromkeys(_TABLES, table)}
-    if holder.is_ready:
-        example = holder.served.example
-        if example is not None:
-            body[_JSON]["example"] = {"samples": example}
-    return {
-        "tags": ["predictions"],
-        "summary": f"Predict for samples with {holder.choice}",
-        "operationId": path.strip("/").replace("/", "_"),
-        "requestBody": {"content": body, "required": True},
-        "responses": {
-            "200": {
-                "description": "Predictions and the version that gave them",
-                "content": {_JSON: {"schema": _ANSWER}},
-            },
-            "400": {"description": "The body cannot be read, or there are no samples"},
-            "408": {"description": "The body did not come in time"},
-            "413": {"description": "The body is too large"},
-            "415": {"description": "The content type is not known"},
-            "422": {"description": "Samples do not fit the signature; lists every problem"},
-            "500": {"description": "The model failed"},
-            "503": {"description": "No version is served, or too many requests wait"},
-            "504": {"description": "The model did not answer in time"},
-        },
-    }
-
-
-_ANSWER: dict[str, Any] = {
-    "type": "object",
-    "required": ["predictions", "model", "model_version"],
-    "properties": {
-        "predictions": {},
-        "model": {"type": "string"},
-        "model_version": {"type": "integer"},
-    },
-}
-
-
-def _request_schema(holder: ModelHolder) -> dict[str, Any]:
-    served = holder.served if holder.is_ready else None
-    signature = served.signature if served is not None else None
-    row: dict[str, Any] = {"type": "object"}
-    if served is not None and signature is not None and signature.inputs:
-        row = signature.json_schema() | {"additionalProperties": False}
-        for name, values in served.reader.categories.items():
-            row["properties"][name]["enum"] = sorted(values)
-        if signature.is_tensor and len(signature.inputs) == 1:
-            row = row["properties"][signature.inputs[0].name]
-    samples = {"type": "array", "minItems": 1, "items": row}
-    return {"type": "object", "required": ["samples"], "properties": {"samples": samples}}

@@ -197,8 +197,8 @@ class Engine:
             return to_plain(self.caller.predict_columns(_joined(jobs)))
         except SignatureMismatchError as error:
             raise _CallError(error) from error
-        # The model is the user's code: whatever it raises is one request's failure.
-        except Exception as error:
+        # The model is the user's code: whatever it raises, `sys.exit()` too, fails its requests.
+        except (Exception, SystemExit) as error:
             failed = ModelFailedError(
                 f"{self._label} failed: {type(error).__name__}: {error}",
                 context={"model": self._label},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _MOST: Final = 64 * 1024
 """Bytes of a request's line and headers, or of its trailers; the parser itself keeps any number."""
@@ -30,6 +30,14 @@ class BoundedHTTP(HttpToolsProtocol):
         if self._since > _MOST and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Answer a client that has sent its request and says that nothing more comes."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return None
+        cycle.keep_alive = False
+        return True
 
     def on_headers_complete(self) -> None:
         """Begin the request."""

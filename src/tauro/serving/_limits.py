@@ -16,7 +16,9 @@ class Limits:
         max_queue: Requests that may wait for a model; more are answered 503.
         deadline: Seconds that a body may take to come, 408 after that, and the model to answer,
             504 after that.
-        load_deadline: Seconds that a version may take to load and to answer its example.
+        load_deadline: Seconds that a version may take to load.
+        first_deadline: Seconds that it may take to answer its example; first calls import and
+            compile.
         max_batch: Rows that are predicted in one call of the model.
         max_problems: Problems of one request that are listed; the others are counted.
         linger: Seconds in which clients are told to leave before connections are closed.
@@ -29,6 +31,7 @@ class Limits:
     max_queue: int = 1024
     deadline: float = 30.0
     load_deadline: float = 600.0
+    first_deadline: float = 60.0
     max_batch: int = 512
     max_problems: int = 20
     linger: float = 1.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from tauro._internal._close import did_you_mean
 from tauro.serving._caller import to_json
@@ -18,10 +19,8 @@ from tauro.serving._metrics import CONTENT_TYPE, Metrics
 Holders = Mapping[str, ModelHolder]
 
 
-class JSONBytes(Response):
+class JSONBytes(JSONResponse):
     """A JSON answer, encoded by msgspec."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """Return the content as JSON."""
@@ -52,14 +51,25 @@ def add_state(app: FastAPI, holders: Holders, metrics: Metrics, door: Door) -> N
     # Who asks to reload again and again must not take the threads of all other work.
     few = CapacityLimiter(1)
 
-    @app.get("/health", summary="Whether the server lives, and what it serves", tags=["state"])
+    @app.get(
+        "/health",
+        summary="Whether the server lives, and what it serves",
+        tags=["state"],
+        responses={503: {"description": "A model hangs", "content": _STATE}},
+    )
     async def health() -> Response:
         models = [state_of(holder) for holder in holders.values()]
         worst = max(models, key=lambda model: _ORDER.index(model["status"]))["status"]
         body = models[0] if only is not None else {"status": worst, "models": models}
         return JSONBytes(body, status_code=503 if worst == "unhealthy" else 200)
 
-    @app.get("/ready", summary="Whether predictions of every model are answered", tags=["state"])
+    @app.get(
+        "/ready",
+        summary="Whether predictions of every model are answered",
+        tags=["state"],
+        response_class=PlainTextResponse,
+        responses={503: {"description": "They are not", "content": {"text/plain": {}}}},
+    )
     async def ready() -> Response:
         if not door.is_closing and all(holder.answers for holder in holders.values()):
             return Response("OK", media_type="text/plain")
@@ -77,19 +87,30 @@ def add_state(app: FastAPI, holders: Holders, metrics: Metrics, door: Door) -> N
     async def model_metadata(name: str) -> Response:
         return JSONBytes(get_holder(holders, name).describe())
 
-    @app.post("/reload", summary="Load the chosen versions anew, now", tags=["state"])
+    @app.post(
+        "/reload",
+        summary="Load the chosen versions anew, now",
+        tags=["state"],
+        responses={503: {"description": "A version is refused", "content": _STATE}},
+    )
     async def reload() -> Response:
         bodies = [await to_thread.run_sync(_reload, each, limiter=few) for each in holders.values()]
         failed = any(body["reason"] for body in bodies)
         body = bodies[0] if only is not None else {"reloaded": not failed, "models": bodies}
         return JSONBytes(body, status_code=503 if failed else 200)
 
-    @app.get("/metrics", summary="Counters and times, for Prometheus", tags=["state"])
+    @app.get(
+        "/metrics",
+        summary="Counters and times, for Prometheus",
+        tags=["state"],
+        response_class=PlainTextResponse,
+    )
     async def show_metrics() -> Response:
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
 
-_ORDER = ("healthy", "degraded", "unhealthy")
+_STATE: Final[dict[str, Any]] = {"application/json": {"schema": {"type": "object"}}}
+_ORDER: Final = ("healthy", "degraded", "unhealthy")
 
 
 def state_of(holder: ModelHolder) -> dict[str, Any]:

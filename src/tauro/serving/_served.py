@@ -99,7 +99,7 @@ def load_served(
             model, reader.columns, compiled, storage=storage, digest=version.metadata.digest
         )
         run_within(
-            limits.deadline,
+            limits.first_deadline,
             lambda: _warm_up(caller, reader, model.input_example),
             f"{label} did not answer its own input example",
         )

@@ -103,7 +103,10 @@ def _chosen(holders: Holders, name: str, version: str) -> ModelHolder:
 
 _READY: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "The model, or the version, is not served here"},
-    503: {"description": "It is not ready"},
+    503: {
+        "description": "It is not ready",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
 }
 _MISSING: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "The model, or the version, is not served here"},

@@ -49,11 +49,19 @@ class Running:
 
 
 @contextmanager
-def running(store: Path, *arguments: str, name: str = NAME) -> Iterator[Running]:
+def running(
+    store: Path, *arguments: str, name: str = NAME, is_killed: bool = False
+) -> Iterator[Running]:
     """Run ``tauro serve`` on a free port; afterwards it is told to stop and must end well.
 
     The body begins when the model answers: a busy machine may take longer to load it than a request
     may take.
+
+    Args:
+        store: Where the model is.
+        arguments: Of the command.
+        name: The model.
+        is_killed: Whether the body kills it.
     """
     number = sum(1 for _ in store.parent.glob("serve-*.log"))
     log, told = (store.parent / f"serve-{number}.{kind}" for kind in ("log", "json"))
@@ -67,7 +75,7 @@ def running(store: Path, *arguments: str, name: str = NAME) -> Iterator[Running]
         wait_for(lambda: httpx.get(f"{url}/ready", timeout=PATIENCE).is_success, process, log)
         yield Running(url, int(url.rpartition(":")[2]), process, log)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0, log.read_text()
+        assert process.wait(PATIENCE) == (-signal.SIGKILL if is_killed else 0), log.read_text()
     finally:
         process.kill()
         process.wait()
