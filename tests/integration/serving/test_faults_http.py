@@ -115,10 +115,8 @@ def test_workers_end_when_their_supervisor_is_killed(
     registry: ModelRegistry, tmp_path: Path
 ) -> None:
     promote(registry, 1)
-    with (
-        pytest.raises(AssertionError),
-        running(tmp_path / "store", *OPTIONS, "--workers", "2") as server,
-    ):
+    workers_two = ("--workers", "2")
+    with running(tmp_path / "store", *OPTIONS, *workers_two, is_killed=True) as server:
         assert ask(server).status_code == 200
         workers = psutil.Process(server.process.pid).children()
         assert len(workers) == 2
@@ -142,17 +140,17 @@ def test_the_store_vanishes_and_comes_back(registry: ModelRegistry, tmp_path: Pa
     store, away = tmp_path / "store", tmp_path / "away"
     with running(store, *OPTIONS) as server, load_on(server.port, 2) as callers:
         os.rename(store, away)
-        wait_for(lambda: health(server)["refused"] is not None, server.process, server.log)
-        found = health(server)
-        assert (found["status"], found["version"]) == ("degraded", 1)
         reloaded = httpx.post(f"{server.url}/reload", timeout=PATIENCE)
         assert reloaded.status_code == 503
         assert reloaded.json()["version"] == 1
+        assert reloaded.json()["reason"]
+        assert ask(server).json()["model_version"] == 1
         assert not store.exists(), "a reader makes no store"
         os.rename(away, store)
-        wait_for(lambda: health(server)["status"] == "healthy", server.process, server.log)
         promote(registry, 2)
         wait_for(lambda: health(server)["version"] == 2, server.process, server.log)
+        assert health(server)["status"] == "healthy"
+        wait_for(lambda: {c.answers[-1].body["model_version"] for c in callers} == {2})
     assert {answer.status for answer in answers_of(callers)} == {200}
     assert {answer.body["model_version"] for answer in answers_of(callers)} >= {1}
 
@@ -170,7 +168,7 @@ def test_a_damaged_version_is_refused_under_load(registry: ModelRegistry, tmp_pa
         wait_for(lambda: health(server)["refused"] is not None, server.process, server.log)
         refused = health(server)["refused"]
         assert refused["version"] == second
-        assert "sha256" in refused["reason"] or "hash" in refused["reason"], refused
+        assert "was changed after it was saved" in refused["reason"]
     answers = answers_of(callers)
     assert {answer.status for answer in answers} == {200}
     assert {answer.body["model_version"] for answer in answers} == {1}
