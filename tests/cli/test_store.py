@@ -30,6 +30,9 @@ def test_there_and_back(tauro: Tauro, store: str, here: Path, name: str) -> None
     facts = tauro("store", "export", name, "--json").json
     assert (facts["runs"], facts["models"], facts["tenants"]) == (1, 1, [])
     taken = tauro("store", "import", name, "--store", "other", "--json").json
+    [record] = tauro("audit", "--action", "store.*", "--store", "other", "--json").json
+    assert (record["action"], record["subject"]) == ("store.import", name)
+    assert record["details"]["runs"] == 1
     assert (taken["runs"], taken["versions"], taken["points"]) == (1, 1, 1)
     shown = tauro("runs", "show", store, "--store", "other", "--json").json
     assert shown["run_id"] == store

@@ -102,6 +102,8 @@ _SUBJECTS: Final = (
     ("experiment_id",),
     ("pipeline",),
     ("node",),
+    ("source",),
+    ("location",),
 )
 
 

@@ -83,6 +83,7 @@ _SPECS: dict[str, Spec] = {
     "model.restore": Spec(Effect(_E.MODEL_RESTORED)),
     "model_version.delete": Spec(Effect(_E.MODEL_VERSION_DELETED, "model_versions_deleted")),
     "model_version.restore": Spec(Effect(_E.MODEL_VERSION_RESTORED)),
+    "model_version.remove": Spec(Effect(_E.MODEL_VERSION_REMOVED, "model_versions_removed")),
     "alias.set": Spec(Effect(_E.ALIAS_SET)),
     "alias.delete": Spec(Effect(_E.ALIAS_DELETED)),
     "pipeline.run": Spec(
@@ -101,6 +102,8 @@ _SPECS: dict[str, Spec] = {
     "deployment.create": Spec(Effect(_E.DEPLOYMENT_CREATED, "deployments_created")),
     "deployment.update": Spec(Effect(_E.DEPLOYMENT_UPDATED)),
     "deployment.rollback": Spec(Effect(_E.DEPLOYMENT_ROLLED_BACK, "deployments_rolled_back")),
+    "store.import": Spec(Effect(_E.STORE_IMPORTED)),
+    "store.repair": Spec(Effect(_E.STORE_REPAIRED)),
 }
 
 SYSTEM_SERIES: frozenset[str] = frozenset(
@@ -120,6 +123,7 @@ _COMPONENTS = {
     "node": "pipeline",
     "dataset": "pipeline",
     "deployment": "deployment",
+    "store": "store",
 }
 
 
@@ -162,6 +166,8 @@ class Operation(enum.Enum):
     MODEL_RESTORE = "model.restore"
     MODEL_VERSION_DELETE = "model_version.delete"
     MODEL_VERSION_RESTORE = "model_version.restore"
+    MODEL_VERSION_REMOVE = "model_version.remove"
+    """The files of a version, for good, by ``gc``; its number and history stay."""
     ALIAS_SET = "alias.set"
     ALIAS_DELETE = "alias.delete"
     PIPELINE_RUN = "pipeline.run"
@@ -171,6 +177,9 @@ class Operation(enum.Enum):
     DEPLOYMENT_CREATE = "deployment.create"
     DEPLOYMENT_UPDATE = "deployment.update"
     DEPLOYMENT_ROLLBACK = "deployment.rollback"
+    STORE_IMPORT = "store.import"
+    """Another store taken into this one, as a whole: its runs and versions are not told each."""
+    STORE_REPAIR = "store.repair"
 
     pre: HookType
     post: HookType

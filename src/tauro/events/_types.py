@@ -47,6 +47,7 @@ class EventType(enum.StrEnum):
     MODEL_RESTORED = "model.restored"
     MODEL_VERSION_DELETED = "model_version.deleted"
     MODEL_VERSION_RESTORED = "model_version.restored"
+    MODEL_VERSION_REMOVED = "model_version.removed"
     ALIAS_SET = "alias.set"
     ALIAS_DELETED = "alias.deleted"
     PIPELINE_STARTED = "pipeline.started"
@@ -65,6 +66,8 @@ class EventType(enum.StrEnum):
     ALERT_RAISED = "alert.raised"
     ALERT_RESOLVED = "alert.resolved"
     HEALTH_CHANGED = "health.changed"
+    STORE_IMPORTED = "store.imported"
+    STORE_REPAIRED = "store.repaired"
 
 
 class HookType(enum.StrEnum):
@@ -122,6 +125,8 @@ class HookType(enum.StrEnum):
     POST_MODEL_VERSION_DELETE = "post_model_version_delete"
     PRE_MODEL_VERSION_RESTORE = "pre_model_version_restore"
     POST_MODEL_VERSION_RESTORE = "post_model_version_restore"
+    PRE_MODEL_VERSION_REMOVE = "pre_model_version_remove"
+    POST_MODEL_VERSION_REMOVE = "post_model_version_remove"
     PRE_ALIAS_SET = "pre_alias_set"
     POST_ALIAS_SET = "post_alias_set"
     PRE_ALIAS_DELETE = "pre_alias_delete"
@@ -140,6 +145,10 @@ class HookType(enum.StrEnum):
     POST_DEPLOYMENT_UPDATE = "post_deployment_update"
     PRE_DEPLOYMENT_ROLLBACK = "pre_deployment_rollback"
     POST_DEPLOYMENT_ROLLBACK = "post_deployment_rollback"
+    PRE_STORE_IMPORT = "pre_store_import"
+    POST_STORE_IMPORT = "post_store_import"
+    PRE_STORE_REPAIR = "pre_store_repair"
+    POST_STORE_REPAIR = "post_store_repair"
 
     @property
     def is_pre(self) -> bool:

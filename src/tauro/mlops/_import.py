@@ -20,6 +20,7 @@ import msgspec
 from tauro._internal import _fs
 from tauro._internal._clock import now_ns
 from tauro.errors import StorageExistsError
+from tauro.events import Operation
 from tauro.mlops._archive import is_archive, unpack
 from tauro.mlops._export import export_store, local_root
 from tauro.mlops._import_models import Models, take_models
@@ -74,6 +75,16 @@ def import_store(context: MLOpsContext, source: StrPath) -> dict[str, Any]:
         StoreFormatError: The source is no store, or one of a newer Tauro.
     """
     local_root(context.storage)
+    data = {"source": os.fspath(source)}
+    return context.observers.perform(
+        Operation.STORE_IMPORT,
+        data,
+        lambda data: _import_store(context, data["source"]),
+        lambda taken: {**data, **taken},
+    )
+
+
+def _import_store(context: MLOpsContext, source: StrPath) -> dict[str, Any]:
     with _opened(source) as folder:
         ensure_format(context.storage)
         other = LocalStorageBackend(folder)

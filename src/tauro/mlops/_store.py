@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tauro.events import Operation
 from tauro.mlops._verify import mark_damage, verify_around
 from tauro.storage import read_format
 from tauro.tracking import Damage
@@ -105,14 +106,21 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
         StoreFormatError: There is no store.
     """
     _need_store(context)
-    repaired = context.experiment_tracker.repair()
-    done = repaired.compactions
-    return {
-        "registry": context.model_registry.repair(),
-        "runs": repaired.ended,
-        "points": sum(each.points for each in done),
-        "put_aside": [path for each in done for path in each.put_aside],
-    }
+
+    def repair(_: dict[str, Any]) -> dict[str, Any]:
+        repaired = context.experiment_tracker.repair()
+        done = repaired.compactions
+        return {
+            "registry": context.model_registry.repair(),
+            "runs": repaired.ended,
+            "points": sum(each.points for each in done),
+            "put_aside": [path for each in done for path in each.put_aside],
+        }
+
+    data = {"location": context.storage.uri}
+    return context.observers.perform(
+        Operation.STORE_REPAIR, data, repair, lambda done: {**data, **done}
+    )
 
 
 def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> dict[str, Any]:

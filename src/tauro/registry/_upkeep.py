@@ -11,6 +11,7 @@ from typing import Final
 from tauro._internal._clock import now
 from tauro._internal._ids import created_at
 from tauro.errors import CorruptDataError, StorageError
+from tauro.events import Operation
 from tauro.registry import _decide
 from tauro.registry._artifacts import ARTIFACTS, STAGING, artifact_key
 from tauro.registry._core import RegistryCore
@@ -154,6 +155,15 @@ def remove_staging(core: RegistryCore, older_than: timedelta) -> int:
     return len(removed)
 
 
+def _purge(core: RegistryCore, ledger: ModelLedger, name: str, number: int, why: str) -> None:
+    core.observers.perform(
+        Operation.MODEL_VERSION_REMOVE,
+        {"name": name, "version": number, "reason": why},
+        lambda data: ledger.change(_decide.purge_version(number, data["reason"])),
+        lambda _: {"name": name, "version": number, "reason": why},
+    )
+
+
 def purge_deleted(core: RegistryCore, older_than: timedelta, why: str) -> list[tuple[str, int]]:
     """Remove the files of versions that were deleted long enough ago; return which."""
     limit = now() - older_than
@@ -165,7 +175,7 @@ def purge_deleted(core: RegistryCore, older_than: timedelta, why: str) -> list[t
             if gone is None or gone.at > limit or state.moved_to:
                 continue
             if not state.of(number).purged:
-                ledger.change(_decide.purge_version(number, why))
+                _purge(core, ledger, name, number, why)
                 purged.append((name, number))
             if ledger.state.of(number).purged:
                 core.artifacts.discard(artifact_key(ledger.metadata(number)))
