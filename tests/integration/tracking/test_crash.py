@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import struct
 import subprocess
 import sys
@@ -25,14 +24,15 @@ def kill_once(store: Path, board: Path, seed: int) -> list[tuple[int, int]]:
     board.write_bytes(b"\0" * (16 * THREADS))
     command = [sys.executable, child.__file__, str(store), str(board), str(THREADS), str(seed)]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        while struct.unpack_from("<q", board.read_bytes(), 8)[0] == 0:
-            if process.poll() is not None:
-                assert process.stderr is not None
-                pytest.fail(process.stderr.read().decode())
-            time.sleep(0.005)
-        time.sleep(random.Random(seed).uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        try:
+            while struct.unpack_from("<q", board.read_bytes(), 8)[0] == 0:
+                if process.poll() is not None:
+                    assert process.stderr is not None
+                    pytest.fail(process.stderr.read().decode())
+                time.sleep(0.005)
+            time.sleep(random.Random(seed).uniform(0, 0.15))
+        finally:
+            process.kill()
     data = board.read_bytes()
     return [struct.unpack_from("<qq", data, 16 * thread) for thread in range(THREADS)]
 
@@ -113,11 +113,11 @@ def test_what_was_acknowledged_survives_kill(
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
-def test_what_was_acknowledged_survives_hundreds_of_kills(
+def test_what_was_acknowledged_survives_a_hundred_kills(
     tmp_path: Path, torture_seed: int, torture_report: Callable[..., None]
 ) -> None:
     """The same, long: every store is looked at whole after each of its kills."""
     for number in range(10):
         folder = tmp_path / str(number)
         folder.mkdir()
-        kill_often(folder, 25, seed=torture_seed * 100 + number, report=torture_report)
+        kill_often(folder, 10, seed=torture_seed * 100 + number, report=torture_report)
