@@ -15,6 +15,7 @@ from tauro.tracking._core import ExperimentLike, RunLike, index_errors
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._logging import LogVerbs
+from tauro.tracking._metric_log import Summary
 from tauro.tracking._models import (
     ArtifactRecord,
     Metric,
@@ -163,15 +164,22 @@ class ReadVerbs(LogVerbs):
         run whose process is gone is looked at once.
         """
         now = time.monotonic()
+        others: dict[str, list[RunRecord]] = {}
         for record in self._catalogue.running():
-            own = record.run_id in self._open_runs
-            if not own and now < self._look_again.get(record.run_id, 0.0):
-                continue
-            last = self._log.summary(record.experiment_id, record.run_id)
-            values = {key: metric_to_json(each.last_value) for key, each in last.items()}
-            self._catalogue.show_metrics(record.run_id, {**record.metrics, **values})
-            gone = not own and self.is_abandoned(record)
-            self._look_again[record.run_id] = now + (_GONE_SECONDS if gone else _LIVE_SECONDS)
+            if record.run_id in self._open_runs:
+                self._show(record, self._log.summary(record.experiment_id, record.run_id))
+            elif now >= self._look_again.get(record.run_id, 0.0):
+                others.setdefault(record.experiment_id, []).append(record)
+        for experiment_id, records in others.items():
+            found = self._log.summaries(experiment_id, [record.run_id for record in records])
+            for record in records:
+                self._show(record, found[record.run_id])
+                wait = _GONE_SECONDS if self.is_abandoned(record) else _LIVE_SECONDS
+                self._look_again[record.run_id] = now + wait
+
+    def _show(self, record: RunRecord, last: Mapping[str, Summary]) -> None:
+        values = {key: metric_to_json(each.last_value) for key, each in last.items()}
+        self._catalogue.show_metrics(record.run_id, {**record.metrics, **values})
 
     def count_runs(
         self,

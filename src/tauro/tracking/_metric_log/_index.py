@@ -99,6 +99,10 @@ class SegmentIndex:
         self._last[run] = np.arange(self.scanned, self.scanned + len(slots))
         self.scanned += len(slots)
 
+    def holds(self, run_id: str) -> bool:
+        """Tell whether there is a run in what was taken in."""
+        return run_id in self.names.numbers
+
     def points(
         self, reader: SlotReader, run_id: str, *, key: str | None = None, after: int = -1
     ) -> dict[str, Points]:

@@ -218,6 +218,18 @@ class MetricLog:
             own = self._lanes.all(experiment_id)
             return self._reader.summary(experiment_id, run_id, own)
 
+    def summaries(
+        self, experiment_id: str, run_ids: Collection[str]
+    ) -> dict[str, dict[str, Summary]]:
+        """Return the summary of each of many runs, at the cost of one look at the files.
+
+        Raises:
+            CorruptDataError: A part that holds one of the runs is damaged.
+            StorageError: The files cannot be read.
+        """
+        with storage_errors("Reading metrics", self._folder_of(experiment_id)):
+            return self._reader.summaries(experiment_id, run_ids)
+
     def keys(self, experiment_id: str, run_id: str) -> list[str]:
         """Return the metrics of a run, sorted."""
         return list(self.summary(experiment_id, run_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,23 +97,25 @@ def stage_part(folder: str, rows: Rows) -> StagedPart:
     return StagedPart(record, {points_path: points.name, summary_path: summary.name})
 
 
-def _groups(file: pq.ParquetFile, run_id: str, key: str | None) -> list[int]:
-    """Return the row groups that may hold a run and key, by their statistics."""
+def _groups(file: pq.ParquetFile, run_ids: Collection[str], key: str | None) -> list[int]:
+    """Return the row groups that may hold any of the runs and a key, by their statistics."""
     chosen = []
     for number in range(file.num_row_groups):
         group = file.metadata.row_group(number)
         runs, keys = group.column(0).statistics, group.column(1).statistics
-        if runs.min <= run_id <= runs.max and (
+        if any(runs.min <= run_id <= runs.max for run_id in run_ids) and (
             key is None or runs.min != runs.max or keys.min <= key <= keys.max
         ):
             chosen.append(number)
     return chosen
 
 
-def _read(folder: str, record: FileRecord, run_id: str, key: str | None) -> pa.Table:
+def _read(
+    folder: str, record: FileRecord, run_ids: Collection[str], key: str | None = None
+) -> pa.Table:
     with CheckedFile(folder, record) as raw, _open(raw) as file:
-        table = file.read_row_groups(_groups(file, run_id, key), use_threads=False)
-    wanted = pc.equal(table["run_id"], run_id)
+        table = file.read_row_groups(_groups(file, run_ids, key), use_threads=False)
+    wanted = pc.is_in(table["run_id"], pa.array(run_ids, pa.string()))
     if key is not None:
         wanted = pc.and_(wanted, pc.equal(table["key"], key))
     return table.filter(wanted)
@@ -169,7 +171,7 @@ def read_points(
     """Yield the points of a run in a part, by key and lane, in the order logged."""
     if not part.may_hold(run_id):
         return
-    table = _read(folder, part.points, run_id, key)
+    table = _read(folder, part.points, [run_id], key)
     if not len(table):
         return
     rows = Rows.from_arrow(table)
@@ -192,28 +194,29 @@ def read_points(
 
 
 def read_summaries(
-    folder: str, part: PartRecord, run_id: str
-) -> Iterator[tuple[LaneKey, LaneSummary]]:
-    """Yield what a part holds of each metric of a run, by key and lane."""
-    if not part.may_hold(run_id):
-        return
-    table = _read(folder, part.summary, run_id, None)
+    folder: str, part: PartRecord, run_ids: Collection[str]
+) -> dict[str, list[tuple[LaneKey, LaneSummary]]]:
+    """Return what a part holds of each metric of some runs, by run, each by key and lane."""
+    wanted = [run_id for run_id in run_ids if part.may_hold(run_id)]
+    found: dict[str, list[tuple[LaneKey, LaneSummary]]] = {}
+    if not wanted:
+        return found
+    table = _read(folder, part.summary, wanted)
     for name in ("last_timestamp", "greatest_timestamp"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, table[name].cast(pa.int64()))
     for row in table.to_pylist():
-        yield (
-            (row["key"], row["writer"]),
-            LaneSummary(
-                Summary(
-                    last_value=row["last_value"],
-                    last_step=row["last_step"],
-                    last_timestamp_ns=row["last_timestamp"],
-                    count=row["count"],
-                    min=row["min"],
-                    max=row["max"],
-                ),
-                when=row["greatest_timestamp"],
-                seq=row["last_seq"],
+        summary = LaneSummary(
+            Summary(
+                last_value=row["last_value"],
+                last_step=row["last_step"],
+                last_timestamp_ns=row["last_timestamp"],
+                count=row["count"],
+                min=row["min"],
+                max=row["max"],
             ),
+            when=row["greatest_timestamp"],
+            seq=row["last_seq"],
         )
+        found.setdefault(row["run_id"], []).append(((row["key"], row["writer"]), summary))
+    return found
