@@ -76,7 +76,7 @@ def test_nothing_is_asked_of_no_runs(tmp_path: Path) -> None:
 
 
 def test_a_file_is_opened_for_the_runs_it_holds_and_once_more_at_most(tmp_path: Path) -> None:
-    """With a file for each run, as dead processes leave them, the work does not grow as a square."""
+    """With a file for each run, as dead processes leave them, work does not grow as a square."""
     count = 25
     for number in range(count):
         write(tmp_path, range(number, number + 1))
