@@ -24,6 +24,7 @@ from tauro.registry import ModelRegistry
 PATIENCE = 240.0
 """Seconds until a test gives up waiting; far more than a loaded machine needs."""
 NAME = "m"
+READY = "is-it-ready"
 
 
 @dataclass
@@ -43,9 +44,10 @@ class Running:
     log: Path
 
     def logged(self) -> list[dict[str, Any]]:
-        """Return the access log."""
+        """Return the access log, without the questions whether it is ready."""
         lines = self.log.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        logged = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in logged if line["request_id"] != READY]
 
 
 @contextmanager
@@ -72,13 +74,18 @@ def running(
     try:
         wait_for(lambda: told.read_text().rstrip().endswith("}"), process, log)
         url = json.loads(told.read_text())["address"].replace("0.0.0.0", "127.0.0.1")
-        wait_for(lambda: httpx.get(f"{url}/ready", timeout=PATIENCE).is_success, process, log)
+        wait_for(lambda: is_ready(url), process, log)
         yield Running(url, int(url.rpartition(":")[2]), process, log)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == (-signal.SIGKILL if is_killed else 0), log.read_text()
     finally:
         process.kill()
         process.wait()
+
+
+def is_ready(url: str) -> bool:
+    named = {"X-Request-ID": READY}
+    return httpx.get(f"{url}/ready", headers=named, timeout=PATIENCE).is_success
 
 
 def wait_for(
