@@ -11,6 +11,7 @@ from tauro.registry._models import ModelMetadata
 _RUN_FACTS: Final = ("experiment_id", "name", "status", "user", "start_time", "end_time")
 _DATA_FACTS: Final = ("name", "fingerprint", "context", "source", "rows")
 Kind = Literal["version", "run", "dataset", "code"]
+_Found = tuple[str, int, ModelMetadata | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +73,26 @@ class Lineage:
     def to_text(self) -> str:
         """Return a tree with the version at the top."""
         labels = {node.id: node.label for node in self.nodes}
-        lines = [self.root.label]
-        seen, parents = {self.root.id}, {edge.source for edge in self.edges}
-
-        def grow(node: str, indent: str) -> None:
-            below = [edge for edge in self.edges if edge.source == node]
-            for position, edge in enumerate(below):
-                last = position == len(below) - 1
-                again = edge.target in seen
-                note = " (above)" if again and edge.target in parents else ""
-                corner = "└─" if last else "├─"
-                lines.append(f"{indent}{corner} {edge.relation} {labels[edge.target]}{note}")
-                if not again:
-                    seen.add(edge.target)
-                    grow(edge.target, indent + ("   " if last else "│  "))
-
-        grow(self.root.id, "")
+        below: dict[str, list[LineageEdge]] = {}
+        for edge in self.edges:
+            below.setdefault(edge.source, []).append(edge)
+        lines, seen = [self.root.label], {self.root.id}
+        # A stack and no recursion: a model that is trained on from day to day has a long ancestry.
+        stack = [(self.root.id, "", 0)]
+        while stack:
+            node, indent, position = stack.pop()
+            edges = below.get(node, [])
+            if position == len(edges):
+                continue
+            stack.append((node, indent, position + 1))
+            edge, last = edges[position], position == len(edges) - 1
+            again = edge.target in seen
+            note = " (above)" if again and edge.target in below else ""
+            corner = "└─" if last else "├─"
+            lines.append(f"{indent}{corner} {edge.relation} {labels[edge.target]}{note}")
+            if not again:
+                seen.add(edge.target)
+                stack.append((edge.target, indent + ("   " if last else "│  "), 0))
         return "\n".join(lines)
 
     def to_mermaid(self) -> str:
@@ -132,27 +137,33 @@ class LineageTracer:
 
     def trace(self, metadata: ModelMetadata) -> Lineage:
         """Return the lineage of a version."""
-        self._add_version(metadata.name, metadata.version, metadata)
+        waiting: list[_Found] = [(metadata.name, metadata.version, metadata)]
+        while waiting:
+            name, version, found = waiting.pop()
+            if _version_id(name, version) not in self._nodes:
+                waiting += reversed(self._add_version(name, version, found))
         return Lineage(tuple(self._nodes.values()), tuple(self._edges))
 
-    def _add_version(self, name: str, version: int, metadata: ModelMetadata | None) -> None:
-        node = _version_id(name, version)
-        if node in self._nodes:
-            return
-        gone = "" if metadata is not None else " (not in this store)"
-        facts = _version_facts(metadata) if metadata is not None else {}
-        self._nodes[node] = LineageNode(node, "version", f"{name} v{version}{gone}", facts)
+    def _add_version(self, name: str, version: int, metadata: ModelMetadata | None) -> list[_Found]:
+        """Add a version with its run, and the edges to its parents; return those."""
+        node, label = _version_id(name, version), f"{name} v{version}"
         if metadata is None:
-            return
+            self._nodes[node] = LineageNode(node, "version", f"{label} (not in this store)", {})
+            return []
+        self._nodes[node] = LineageNode(node, "version", label, _version_facts(metadata))
         if metadata.experiment_run_id:
             run_id = metadata.experiment_run_id
             self._edges.append(LineageEdge(node, f"run:{run_id}", "made by"))
             self._add_run(run_id)
+        parents: list[_Found] = []
         for parent in metadata.parents:
-            above = _version_id(parent.name, parent.version)
-            self._edges.append(LineageEdge(node, above, "derived from"))
             found = self._find(parent.name, parent.version)
-            self._add_version(parent.name, parent.version, found)
+            present = parent.name if found is None else found.name  # it may have been renamed
+            self._edges.append(
+                LineageEdge(node, _version_id(present, parent.version), "derived from")
+            )
+            parents.append((present, parent.version, found))
+        return parents
 
     def _add_run(self, run_id: str) -> None:
         node = f"run:{run_id}"

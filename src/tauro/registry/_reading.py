@@ -275,11 +275,10 @@ class ReadVerbs(RegistryBase):
         return LineageTracer(self._find, self._run_facts).trace(metadata)
 
     def _find(self, name: str, version: int) -> ModelMetadata | None:
-        try:
-            ledger = self._core.model(name, deleted=True)
-        except ModelNotFoundError:
-            return None
-        return ledger.metadata(version) if 1 <= version <= ledger.latest else None
+        ledger = self._core.ledger(name)
+        if ledger.state.moved_to:
+            return self._find(ledger.state.moved_to, version)
+        return ledger.readable(version) if 1 <= version <= ledger.latest else None
 
     def diff(self, name: str, first: int, second: int, *, other: str | None = None) -> VersionDiff:
         """Return what two versions differ in.

@@ -271,8 +271,9 @@ def _parent(entry: Any) -> ParentVersion:
     name, version = getattr(entry, "name", None), getattr(entry, "version", None)
     if name is None and isinstance(entry, tuple | list) and len(entry) == 2:
         name, version = entry
-    if not isinstance(name, str) or isinstance(version, bool) or not isinstance(version, int):
+    number = version if isinstance(version, int) and not isinstance(version, bool) else 0
+    if number < 1 or not isinstance(name, str):
         raise ValidationError(
             f"A parent is {entry!r}; expected a version, or a pair of a model's name and a number."
         )
-    return ParentVersion(name, version)
+    return ParentVersion(check_model_name(name), number)

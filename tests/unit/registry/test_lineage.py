@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from tauro.errors import ModelNotFoundError
+from tauro._internal._clock import now
+from tauro.errors import ModelNotFoundError, ValidationError
 from tauro.events import Observers
-from tauro.registry import ModelRegistry
+from tauro.registry import ModelMetadata, ModelRegistry
+from tauro.registry._lineage import LineageTracer
+from tauro.registry._models import ParentVersion
 from tauro.storage import MemoryStorageBackend
 
 RUNS: dict[str, dict[str, Any]] = {
@@ -110,3 +113,69 @@ def test_as_a_mapping_it_is_json(registry: ModelRegistry, artifact: Path) -> Non
 def test_an_unknown_version_is_an_error(registry: ModelRegistry) -> None:
     with pytest.raises(ModelNotFoundError):
         registry.lineage("nothing")
+
+
+def test_a_long_ancestry_is_followed_to_its_beginning() -> None:
+    """A model that goes on from yesterday's version, every day for some years."""
+    days = 1_200
+    documents = {
+        n: ModelMetadata(
+            name="daily",
+            version=n,
+            created_at=now(),
+            parents=[ParentVersion("daily", n - 1)] if n > 1 else [],
+        )
+        for n in range(1, days + 1)
+    }
+    lineage = LineageTracer(lambda name, n: documents.get(n), None).trace(documents[days])
+    assert [node.label for node in lineage.nodes] == [f"daily v{n}" for n in range(days, 0, -1)]
+    assert len(lineage.edges) == days - 1
+    lines = lineage.to_text().splitlines()
+    assert len(lines) == days
+    assert lines[-1].endswith("└─ derived from daily v1")
+    assert len(lineage.to_mermaid().splitlines()) == 2 * days
+
+
+def test_versions_that_name_each_other_come_to_an_end() -> None:
+    documents = {
+        n: ModelMetadata(name="m", version=n, created_at=now(), parents=[ParentVersion("m", 3 - n)])
+        for n in (1, 2)
+    }
+    lineage = LineageTracer(lambda name, n: documents.get(n), None).trace(documents[1])
+    assert lineage.to_text().splitlines() == [
+        "m v1",
+        "└─ derived from m v2",
+        "   └─ derived from m v1 (above)",
+    ]
+
+
+def test_parents_keep_their_place_under_a_new_name_and_beside_damage(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
+    (tmp_path / "model.bin").write_bytes(b"x")
+    base = registry.register_model("base", tmp_path / "model.bin")
+    registry.register_model("tuned", tmp_path / "model.bin", parents=[base])
+    registry.rename_model("base", "foundation")
+    registry.register_model(
+        "tuned", tmp_path / "model.bin", parents=[("tuned", 1), ("base", 1), ("foundation", 1)]
+    )
+    assert registry.lineage("tuned", 2).to_text().splitlines() == [
+        "tuned v2",
+        "├─ derived from tuned v1",
+        "│  └─ derived from foundation v1",
+        "├─ derived from foundation v1",
+        "└─ derived from foundation v1",
+    ]
+    registry.storage.write_bytes("model_registry/metadata/tuned/v1.json", b"{")
+    fresh = ModelRegistry(registry.storage, observers=Observers())
+    assert "tuned v1 (not in this store)" in fresh.lineage("tuned", 2).to_text()
+
+
+@pytest.mark.parametrize("parent", [("a/b", 1), ("a", 0), ("a", True), ("a", "1"), "a", 3])
+def test_what_is_no_parent_is_refused(
+    registry: ModelRegistry, tmp_path: Path, parent: object
+) -> None:
+    (tmp_path / "model.bin").write_bytes(b"x")
+    with pytest.raises(ValidationError):
+        registry.register_model("m", tmp_path / "model.bin", parents=[parent])
+    assert registry.storage.list_paths() == []
