@@ -23,8 +23,8 @@ from tauro.pipeline import (
     Pipeline,
     Plan,
     Scheduler,
-    Selection,
     build_graph,
+    continue_plan,
     lost_values,
     make_plan,
     missing_nodes,
@@ -160,7 +160,7 @@ def test_failures_skip_what_depends_on_them_and_resuming_repeats_nothing(
     assert all(waits <= set(succeeded) for name, waits in edges.items() if name in succeeded)
 
     broken.clear()
-    rest = make_plan(pipeline, selection=Selection(finished=frozenset(succeeded)))
+    rest = continue_plan(make_plan(pipeline), succeeded)
     again = run(rest, workers)
     assert {result.status for result in again.values()} <= {NodeStatus.SUCCEEDED}
     assert sorted(succeeded) == sorted(edges), "each node succeeded exactly once"

@@ -23,14 +23,12 @@ class Selection:
         from_nodes: These and what waits for them.
         to_nodes: These and what they wait for.
         tags: Nodes with at least one of these.
-        finished: Nodes that an earlier run finished and this one does not repeat.
     """
 
     nodes: tuple[str, ...] = ()
     from_nodes: tuple[str, ...] = ()
     to_nodes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    finished: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +93,6 @@ def make_plan(
         to_nodes=chosen.to_nodes,
         tags=chosen.tags,
     )
-    selected -= chosen.finished
     order = tuple(name for name in graph.nodes if name in selected)
     available = Available(datasets=known, nodes=graph.nodes, params=params or {}, dates=dates)
     bindings = _bind_all([graph.nodes[name] for name in order], available)
@@ -192,6 +189,20 @@ def narrow_plan(plan: Plan, names: Collection[str]) -> Plan:
         waits={name: plan.waits[name] & kept for name in order},
         bindings={name: plan.bindings[name] for name in order},
     )
+
+
+def continue_plan(plan: Plan, finished: Collection[str], kept: Collection[str] = ()) -> Plan:
+    """Return what of a plan is left after a run that finished some of its nodes.
+
+    Finished nodes whose values only that run had in memory, and that others need, are in it again.
+
+    Args:
+        plan: The plan as if nothing had run.
+        finished: The nodes that need not run again for their own sake.
+        kept: Nodes whose returned values are at hand.
+    """
+    done = set(finished) & set(plan.order)
+    return narrow_plan(plan, (set(plan.order) - done) | lost_values(plan, done, kept))
 
 
 def _memory_producer(item: Bound, graph: Graph, memory: Collection[str]) -> str:

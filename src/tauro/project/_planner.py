@@ -17,6 +17,7 @@ from tauro.pipeline import (
     Selection,
     check_process_boundary,
     check_timeouts,
+    continue_plan,
     join_names,
     make_plan,
     missing_nodes,
@@ -101,7 +102,6 @@ class Planner:
                 from_nodes=options.from_nodes,
                 to_nodes=options.to_nodes,
                 tags=options.tags,
-                finished=resumed.finished if resumed else frozenset(),
             ),
             params=options.params,
             dates=options.dates,
@@ -109,6 +109,8 @@ class Planner:
         )
         if options.only_missing:
             plan = narrow_plan(plan, missing_nodes(plan, self._catalog().exists))
+        if resumed is not None:
+            plan = continue_plan(plan, resumed.finished, resumed.values)
         policy = MLPolicy(self._context, name)
         return Prepared(
             plan=plan,

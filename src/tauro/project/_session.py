@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import time
@@ -25,6 +24,7 @@ from tauro.pipeline import (
     NodeStatus,
     Plan,
     Scheduler,
+    join_names,
     lost_values,
     node_error,
     split_outputs,
@@ -242,7 +242,7 @@ class Session:
                 reason=f"finished in run {self.resumed.run_id}",
             )
             for name in self.resumed.nodes
-            if name in self.resumed.finished
+            if name in self.resumed.finished and name not in self.plan.waits
         }
 
     # Failure
@@ -260,22 +260,15 @@ class Session:
         return error
 
     def resume_hint(self) -> str:
-        """Return the sentence with the command that continues this run."""
+        """Return the sentence with the command that continues this run, and what it repeats."""
         done = {name for name, node in self._results.items() if node.status in _FINISHED}
-        kept = {
-            name
-            for name in done
-            if name in self._results and kept_value(self._results[name].value) is not None
-        }
+        kept = {name for name in done if kept_value(self._results[name].value) is not None}
         again = lost_values(self.plan, done, kept)
+        command = f"Resume with: {self._command()} --resume {self.run_id}"
         if not again:
-            return f"Resume with: {self._command()} --resume {self.run_id}"
-        words = [w for name, value in self.options.dates.items() for w in (_flag(name), value)]
-        for name, value in mask_secrets(self.options.params).items():
-            words += ["--params", f"{name}={json.dumps(value, default=str)}"]
-        for name in self.plan.order:
-            words += ["--node", name] if name not in done or name in again else []
-        return f"Continue with: {self._command()} {shlex.join(words)}"
+            return command
+        names = join_names(name for name in self.plan.order if name in again)
+        return f"{command}\n  It runs {names} again, for what that returned was only in memory."
 
     def _command(self) -> str:
         """Return the command of a run like this one, as it can be typed in this folder."""
@@ -292,7 +285,3 @@ class Session:
         words += [w for flag, value in given.items() if value for w in (flag, str(value))]
         words += ["--keep-going"] if self.options.keep_going else []
         return shlex.join(words)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
