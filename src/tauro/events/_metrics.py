@@ -175,8 +175,15 @@ def _key(name: object, tags: Tags | None) -> SeriesKey:
     return (name, tuple(sorted((str(tag), str(value)) for tag, value in tags.items())))
 
 
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int that no float can hold
+        return False
+
+
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise ValidationError(
             f"The metric {name!r} got {value!r}; a finite number is expected.",
             suggestions=["Convert it with float(...), or leave the point out."],

@@ -54,24 +54,38 @@ def render(
 
 
 class _Page:
-    """Families of samples; names that become one when made safe are one sample, not two."""
+    """Families of samples; names of a kind that become one when made safe are one sample, not two.
+
+    A name that another kind has already gets its own kind as a suffix: a page on which a sample
+    stands twice is refused as a whole.
+    """
 
     def __init__(self) -> None:
-        self._kinds: dict[str, str] = {}
-        self._samples: dict[str, dict[str, float]] = {}
+        self._families: dict[tuple[str, str], str] = {}
+        self._taken: set[str] = set()
+        self._samples: dict[tuple[str, str], dict[str, float]] = {}
 
     def put(self, family: str, kind: str, suffix: str, tags: Iterable[Tag], value: float) -> None:
-        # A family has one kind: the first one that came.
-        kind = self._kinds.setdefault(family, kind)
-        samples = self._samples.setdefault(family, {})
-        name = f"{family}{suffix}{_labels(tags)}"
+        name = f"{self._name_of(family, kind)}{suffix}{_labels(tags)}"
+        samples = self._samples.setdefault((family, kind), {})
         adds = kind == "counter" or suffix
         samples[name] = samples.get(name, 0) + value if adds else value
 
+    def _name_of(self, family: str, kind: str) -> str:
+        name = self._families.get((family, kind))
+        if name is None:
+            suffixes = ("", "_sum", "_count") if kind == "summary" else ("",)
+            name = family
+            while any(name + suffix in self._taken for suffix in suffixes):
+                name += f"_{kind}"
+            self._families[family, kind] = name
+            self._taken.update(name + suffix for suffix in suffixes)
+        return name
+
     def text(self) -> str:
         lines = []
-        for family, samples in self._samples.items():
-            lines.append(f"# TYPE {family} {self._kinds[family]}\n")
+        for (family, kind), samples in self._samples.items():
+            lines.append(f"# TYPE {self._families[family, kind]} {kind}\n")
             lines += [f"{name} {value}\n" for name, value in samples.items()]
         return "".join(lines)
 
@@ -92,8 +106,12 @@ def _safe(name: str) -> str:
 
 
 def _safe_label(name: str) -> str:
+    """Return a label's name; those that begin with two underscores are Prometheus' own."""
     safe = _safe(name)
-    return f"_{safe}" if safe[:1].isdigit() else safe
+    bare = safe.lstrip("_")
+    if not bare:
+        return "tag"
+    return f"_{bare}" if bare[0].isdigit() or safe != bare else bare
 
 
 def _escape(value: str) -> str:

@@ -8,6 +8,8 @@ import threading
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tauro.errors import ValidationError
 from tauro.events import MetricsCollector, Observers, Operation
@@ -229,3 +231,49 @@ def test_labels_that_become_one_stay_two(metrics: MetricsCollector) -> None:
     samples = _parse(metrics.to_prometheus())
     assert samples['tauro_user_a_total{quantile="3",x_="2",x__="1"}'] == 1
     assert samples['tauro_user_a_seconds{quantile="mine",quantile_="0.5"}'] == 0.5
+
+
+@given(
+    names=st.lists(
+        st.tuples(
+            st.sampled_from(["increment", "gauge", "observe"]),
+            st.sampled_from(["t", "t_seconds", "t_seconds_sum", "t_total", "t total", "9", "ü"]),
+            st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
+        ),
+        max_size=12,
+    )
+)
+def test_a_parser_that_others_wrote_reads_every_sample_once(
+    names: list[tuple[str, str, dict[str, str]]],
+) -> None:
+    """Whatever series users make, the page is one that Prometheus' own client reads."""
+    parser = pytest.importorskip("prometheus_client.parser")
+    metrics = MetricsCollector()
+    for verb, name, tags in names:
+        getattr(metrics, verb)(name, 1.0, tags=tags)
+    families = list(parser.text_string_to_metric_families(metrics.to_prometheus()))
+    assert len({family.name for family in families}) == len(families)
+    samples = [
+        (sample.name, tuple(sorted(sample.labels.items())))
+        for family in families
+        for sample in family.samples
+    ]
+    assert len(set(samples)) == len(samples)
+    assert {family.type for family in families} <= {"counter", "gauge", "summary"}
+
+
+def test_a_name_that_two_kinds_have_stands_once_for_each(metrics: MetricsCollector) -> None:
+    metrics.increment("a", 2)
+    metrics.gauge("a_total", 7)
+    metrics.gauge("t_seconds_count", 9)
+    metrics.observe("t", 0.5)
+    samples = _parse(metrics.to_prometheus())
+    assert samples["tauro_user_a_total"] == 2
+    assert samples["tauro_user_a_total_gauge"] == 7
+    assert samples["tauro_user_t_seconds_count"] == 9
+    assert samples["tauro_user_t_seconds_summary_count"] == 1
+
+
+def test_a_number_that_no_float_holds_is_refused(metrics: MetricsCollector) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        metrics.increment("n", 10**400)
