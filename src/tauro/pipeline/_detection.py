@@ -7,6 +7,7 @@ makes an ETL pipeline pay for tracking. So whole words are compared, never parts
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -41,9 +42,32 @@ _ACTIONS = _words(
 """Words that decide beside one of ``_SUBJECTS``."""
 
 _SUBJECTS = _words(
-    "model models estimator estimators network embedding embeddings forest boosting regression "
-    "classification clustering learner champion challenger"
+    "model models estimator estimators embedding embeddings classification clustering learner "
+    "champion challenger"
 )
+
+_TRAINING = _words(
+    "train training trainer fit fitting tune tuning evaluate evaluation calibrate calibration "
+    "predict prediction scoring inference"
+)
+_DOUBTFUL_SUBJECTS = _words("network forest boosting regression")
+"""Words that other trades have too, so that only those of training decide beside them."""
+
+_PHRASES = frozenset(
+    {
+        ("cross", "validate"),
+        ("cross", "validation"),
+        ("fine", "tune"),
+        ("fine", "tuning"),
+        ("gradient", "boosting"),
+        ("grid", "search"),
+        ("linear", "regression"),
+        ("logistic", "regression"),
+        ("neural", "network"),
+        ("random", "forest"),
+    }
+)
+"""Pairs of words, one after the other, that have no other meaning."""
 
 _FINAL = _words("training inference scoring prediction finetune")
 """Nouns that decide when the name ends with them."""
@@ -121,15 +145,18 @@ def ml_word(name: str) -> str:
     for word in words:
         if word in _ALWAYS:
             return word
+    for pair in itertools.pairwise(words):
+        if pair in _PHRASES:
+            return " ".join(pair)
     if not words or present & (_RAILWAY | _PEOPLE):
         return ""
     if words[0] in _VERBS:
         return words[0]
     if words[-1] in _FINAL:
         return words[-1]
-    subjects = present & _SUBJECTS
-    if subjects and present & _ACTIONS and not present & _OTHER_MODELS:
-        return f"{min(present & _ACTIONS)} {min(subjects)}"
+    for subjects, actions in ((_SUBJECTS, _ACTIONS), (_DOUBTFUL_SUBJECTS, _TRAINING)):
+        if present & subjects and present & actions and not present & _OTHER_MODELS:
+            return f"{min(present & actions)} {min(present & subjects)}"
     return ""
 
 
