@@ -252,7 +252,7 @@ def test_a_parser_that_others_wrote_reads_every_sample_once(
     for verb, name, tags in names:
         getattr(metrics, verb)(name, 1.0, tags=tags)
     families = list(parser.text_string_to_metric_families(metrics.to_prometheus()))
-    assert len({family.name for family in families}) == len(families)
+    assert len({(family.name, family.type) for family in families}) == len(families)
     samples = [
         (sample.name, tuple(sorted(sample.labels.items())))
         for family in families
