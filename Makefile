@@ -19,6 +19,8 @@ TEST_TOOLS = hypothesis==6.170.15 matplotlib==3.11.2 pytest==9.2.0 pytest-random
 FRAMEWORKS = catboost==1.2.10 keras==3.15.1 lightgbm==4.7.0 optuna==5.0.0 statsmodels==0.15.0 \
 	xgboost-cpu==3.2.0
 TORCH = torch==2.13.0
+# Only these: others need what the environment of the frameworks does not have.
+FRAMEWORK_TESTS = $(shell grep -rl --include='test_*.py' 'mark\.frameworks' tests)
 
 .PHONY: help setup demo test oldest frameworks torture lint bench docs clean
 
@@ -49,7 +51,7 @@ frameworks: setup  ## Run the tests that need XGBoost, LightGBM, PyTorch and oth
 	$(UV) venv --quiet --clear --seed --python '$(PYTHON)' build/frameworks
 	$(UV) pip install --quiet --python build/frameworks/bin/python -e '.[all]' $(TEST_TOOLS) $(FRAMEWORKS)
 	build/frameworks/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	build/frameworks/bin/python -m pytest -n auto --dist worksteal -q $(PYTEST_OPTIONS) -m frameworks
+	build/frameworks/bin/python -m pytest -n auto --dist worksteal -q $(PYTEST_OPTIONS) -m frameworks $(FRAMEWORK_TESTS)
 
 torture: setup  ## Run the long kill, fault and race loops; SEED=n replays.
 	$(RUN) pytest -m 'torture or faults' -n 0 -q -p no:randomly -o timeout=7200 --torture --torture-seed=$(SEED)

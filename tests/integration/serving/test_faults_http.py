@@ -70,7 +70,8 @@ def test_a_model_that_hangs_is_given_up_and_the_others_go_on(
     with running(tmp_path / "store", *OPTIONS, "--deadline", "3") as server:
         hanging = ask(server, "hang")
         assert hanging.status_code == 504
-        assert ask(server).status_code == 200
+        # On a busy machine one of the others may be late too.
+        wait_for(lambda: ask(server).status_code == 200, server.process, server.log)
         assert (health(server)["status"], health(server)["hanging"]) == ("healthy", 1)
         while ask(server, "hang").status_code == 504:
             pass
