@@ -12,6 +12,7 @@ import msgspec
 
 from tauro._internal._clock import now_ns
 from tauro._internal._fork import tell_after_fork
+from tauro._internal._json import decode
 from tauro.cache._epochs import Epochs
 from tauro.cache._protocol import Fill, Found, check_size, check_ttl
 from tauro.errors import StorageNotFoundError
@@ -210,9 +211,12 @@ class StorageCache:
         self._lock = threading.RLock()
 
 
+_decoder = msgspec.json.Decoder(_Header)
+
+
 def _split(data: bytes) -> tuple[_Header | None, bytes]:
     head, _, payload = data.partition(b"\n")
     try:
-        return msgspec.json.decode(head, type=_Header), payload
+        return decode(head, _decoder), payload
     except msgspec.DecodeError:
         return None, payload

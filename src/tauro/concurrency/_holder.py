@@ -13,6 +13,7 @@ import msgspec
 
 from tauro._internal import _fs
 from tauro._internal._clock import now
+from tauro._internal._json import decode
 
 _SIZE: Final = 256
 """Bytes of the record, padded: overwriting in place costs 5 us, truncating first 100."""
@@ -38,6 +39,9 @@ class Holder(msgspec.Struct, frozen=True):
         return f"{where} ({state}), since {since}"
 
 
+_decoder = msgspec.json.Decoder(Holder)
+
+
 def write_holder(path: str) -> None:
     """Note beside a lock that the calling thread took it. A failure only costs the hint."""
     holder = Holder(platform.node(), os.getpid(), threading.current_thread().name[:80], now())
@@ -52,7 +56,7 @@ def write_holder(path: str) -> None:
 def read_holder(path: str) -> Holder | None:
     """Return who took a lock last; None where nothing readable says so."""
     try:
-        return msgspec.json.decode(_fs.read_bytes(path)[:_SIZE], type=Holder)
+        return decode(_fs.read_bytes(path)[:_SIZE], _decoder)
     except (OSError, msgspec.DecodeError):
         return None
 

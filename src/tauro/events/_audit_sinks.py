@@ -17,6 +17,7 @@ import msgspec
 from tauro._internal import _fs
 from tauro._internal._fork import tell_after_fork
 from tauro._internal._ids import new_id
+from tauro._internal._json import decode
 from tauro.events._audit_models import AuditRecord
 from tauro.types import StrPath
 
@@ -166,7 +167,7 @@ class FileAuditSink:
 
 def _parse(line: bytes) -> AuditRecord | None:
     try:
-        return _decoder.decode(line)
+        return decode(line, _decoder)
     except msgspec.DecodeError:
         return None
 

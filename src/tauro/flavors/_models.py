@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tauro._internal._json import decode
 from tauro.errors import FlavorError
 from tauro.flavors._signature import ModelSignature
 
@@ -67,6 +68,9 @@ def encode_spec(spec: ModelSpec) -> bytes:
     return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"
 
 
+_decoder = msgspec.json.Decoder()
+
+
 def decode_spec(data: bytes, where: str) -> ModelSpec | None:
     """Return the description of JSON bytes, None where they are a model of somebody else's.
 
@@ -76,7 +80,7 @@ def decode_spec(data: bytes, where: str) -> ModelSpec | None:
         FlavorError: The bytes are no JSON, no description, or one of a newer format.
     """
     try:
-        found = msgspec.json.decode(data)
+        found = decode(data, _decoder)
         if isinstance(found, dict) and "flavor" not in found:
             return None
         spec = msgspec.convert(found, ModelSpec)

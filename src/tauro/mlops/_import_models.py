@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
 import msgspec
 
+from tauro._internal._json import decode
 from tauro.errors import StorageExistsError, StorageNotFoundError
 from tauro.mlops._export_models import in_order, model_folders
 from tauro.registry._artifacts import STAGING, artifact_key
@@ -72,9 +73,13 @@ def _place(key: str, folder: str) -> tuple[int, int]:
     return (1, int(number)) if number.isdigit() else (2, 0)
 
 
+_METADATA: Final = msgspec.json.Decoder(ModelMetadata)
+_DECODERS: Final = (_METADATA, msgspec.json.Decoder(Change), msgspec.json.Decoder())
+
+
 def _is_whole(data: bytes, kind: int) -> bool:
     try:
-        msgspec.json.decode(data, type=(ModelMetadata, Change, Any)[kind])
+        decode(data, _DECODERS[kind])
     except msgspec.DecodeError:
         return False
     return True
@@ -106,7 +111,7 @@ def _stage(
 ) -> tuple[str, str] | None:
     """Put the files of a version where its document says that they wait; return from, to."""
     try:
-        document = msgspec.json.decode(data, type=ModelMetadata)
+        document = decode(data, _METADATA)
     except msgspec.DecodeError:
         return None
     if document.moved_to or not source.exists(artifact_key(document)):

@@ -18,12 +18,12 @@ from tauro.tracking._catalogue._entry import EntryKind, decode_entries
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
 from tauro.tracking._catalogue._state import State, read_state
-from tauro.tracking._documents import ROOT, name_key
+from tauro.tracking._documents import ROOT, experiment_key, name_key, run_key
 from tauro.tracking._metric_log._compact import DAMAGED
 from tauro.tracking._metric_log._format import parse_name
 from tauro.tracking._metric_log._manifest import manifest_number
 from tauro.tracking._metric_log._parts import is_part_file
-from tauro.tracking._models import decode_experiment, decode_run
+from tauro.tracking._models import ExperimentRecord, RunRecord, decode_experiment, decode_run
 
 
 def mark_damage(storage: StorageBackend) -> Damage | None:
@@ -122,8 +122,8 @@ def _views(storage: StorageBackend, layout: Layout) -> Iterator[Damage]:
         if index is None or _is_changed(index, state, experiment_id):
             if read_state(layout) == state:
                 yield Damage(key, "is not what was published; it will be made anew")
-        elif experiment_id:
-            yield from _documents(storage, layout, experiment_id, index)
+        else:
+            yield from _documents(storage, layout, index, of_runs=bool(experiment_id))
 
 
 def _index(data: bytes) -> Index | None:
@@ -141,18 +141,19 @@ def _is_changed(index: Index, state: State, experiment_id: str) -> bool:
 
 
 def _documents(
-    storage: StorageBackend, layout: Layout, experiment_id: str, index: Index
+    storage: StorageBackend, layout: Layout, index: Index, *, of_runs: bool
 ) -> Iterator[Damage]:
     """Yield documents that differ from what the view holds of the same revision, or are gone."""
+    decode = decode_run if of_runs else decode_experiment
     for published in index.documents(range(len(index))):
-        record = decode_run(published)
-        key = f"{ROOT}/runs/{experiment_id}/{record.run_id}.json"
+        record = decode(published)
+        key = _key_of(record)
         try:
             data = storage.read_bytes(key)
-            present = decode_run(data)
+            present = decode(data)
         except StorageNotFoundError:
-            if not _was_removed(layout, record.run_id):
-                yield Damage(key, "is missing; the index of the runs holds it")
+            if not _was_removed(layout, record):
+                yield Damage(key, "is missing; the published index holds it")
             continue
         except msgspec.DecodeError:
             continue  # Whoever reads the documents names it.
@@ -162,12 +163,21 @@ def _documents(
             yield Damage(key, f"is not what was recorded as revision {record.rev}")
 
 
-def _was_removed(layout: Layout, run_id: str) -> bool:
-    """Tell whether a journal says that a run was removed for good."""
+def _key_of(record: RunRecord | ExperimentRecord) -> str:
+    if isinstance(record, RunRecord):
+        return run_key(record.experiment_id, record.run_id)
+    return experiment_key(record.experiment_id)
+
+
+def _was_removed(layout: Layout, record: RunRecord | ExperimentRecord) -> bool:
+    """Tell whether a journal says that a run or experiment was removed for good."""
+    run_id = record.run_id if isinstance(record, RunRecord) else ""
+    wanted = (record.experiment_id, run_id)
     for name in _fs.list_names(layout.journal):
         data = _read(layout.journal_file(name)) if name.endswith(JOURNAL_SUFFIX) else b""
         entries = decode_entries(data or b"")[0]
-        if any(each.kind is EntryKind.GONE and each.run_id == run_id for _, each in entries):
+        gone = (each for _, each in entries if each.kind is EntryKind.GONE)
+        if any((each.experiment_id, each.run_id) == wanted for each in gone):
             return True
     return False
 

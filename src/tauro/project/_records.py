@@ -20,6 +20,7 @@ import msgspec
 from tauro._internal import _fs
 from tauro._internal._clock import from_ns, now_ns
 from tauro._internal._close import did_you_mean
+from tauro._internal._json import decode
 from tauro.errors import PipelineError, PlanningError
 from tauro.pipeline import NodeResult, NodeStatus
 
@@ -314,7 +315,7 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 def _parse(path: str, lines: Sequence[bytes]) -> RunRecord:
     try:
-        parsed = [_decoder.decode(line) for line in lines]
+        parsed = [decode(line, _decoder) for line in lines]
     except msgspec.DecodeError as error:
         raise PipelineError(
             f"The run record {path} is damaged: {error}.", suggestions=["Delete the file."]

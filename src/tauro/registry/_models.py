@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from tauro._internal._close import did_you_mean
+from tauro._internal._json import decode
 from tauro.errors import CorruptDataError, ValidationError
 from tauro.flavors import ModelSpec
 
@@ -189,7 +190,7 @@ def decode_metadata(data: bytes, path: str) -> ModelMetadata:
         CorruptDataError: The bytes are not such a document.
     """
     try:
-        return _metadata_decoder.decode(data)
+        return decode(data, _metadata_decoder)
     except msgspec.DecodeError as error:
         raise _corrupt(path, error) from error
 
@@ -201,7 +202,7 @@ def decode_change(data: bytes, path: str) -> Change:
         CorruptDataError: The bytes are not such a document.
     """
     try:
-        return _change_decoder.decode(data)
+        return decode(data, _change_decoder)
     except msgspec.DecodeError as error:
         raise _corrupt(path, error) from error
 

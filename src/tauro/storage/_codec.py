@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tauro._internal._arrow import native_reader
+from tauro._internal._json import decode
 from tauro.errors import CorruptDataError, ValidationError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_decoder = msgspec.json.Decoder()
 
 
 def encode_json(data: Any, path: str) -> bytes:
@@ -39,7 +43,7 @@ def decode_json(data: bytes, path: str) -> Any:
         CorruptDataError: The bytes are not JSON.
     """
     try:
-        return msgspec.json.decode(data)
+        return decode(data, _decoder)
     except msgspec.DecodeError as error:
         raise CorruptDataError(
             f"{path!r} does not hold JSON: {error}.",

@@ -18,6 +18,7 @@ import psutil
 
 from tauro._internal._fork import tell_after_fork
 from tauro._internal._ids import new_id
+from tauro._internal._json import decode
 from tauro.errors import StorageError, StorageNotFoundError
 from tauro.storage import StorageBackend
 from tauro.tracking._models import Owner
@@ -33,6 +34,9 @@ class _Beat(msgspec.Struct, kw_only=True):
     pid: int
     started: float
     seen: float
+
+
+_decoder = msgspec.json.Decoder(_Beat)
 
 
 def writer_key(writer_id: str) -> str:
@@ -131,7 +135,7 @@ def is_alive(storage: StorageBackend, owner: Owner) -> bool:
 
 def _lives(storage: StorageBackend, key: str) -> bool:
     try:
-        beat = msgspec.json.decode(storage.read_bytes(key), type=_Beat)
+        beat = decode(storage.read_bytes(key), _decoder)
     except (StorageNotFoundError, msgspec.DecodeError):
         return False
     if beat.host == socket.gethostname():

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from tauro._internal._clock import from_ns
+from tauro._internal._json import decode
 
 Lifecycle = Literal["active", "deleted", "removing"]
 """``removing``: what :meth:`ExperimentTracker.gc` has begun to remove and nothing brings back."""
@@ -177,9 +178,9 @@ def encode(record: RunRecord | ExperimentRecord) -> bytes:
 
 def decode_run(data: bytes) -> RunRecord:
     """Return the run of a JSON document."""
-    return _run_decoder.decode(data)
+    return decode(data, _run_decoder)
 
 
 def decode_experiment(data: bytes) -> ExperimentRecord:
     """Return the experiment of a JSON document."""
-    return _experiment_decoder.decode(data)
+    return decode(data, _experiment_decoder)

@@ -218,7 +218,8 @@ class ExperimentTracker(ReadVerbs):
         """
         self._opened_for_writing()
         done = [self._log.repair(each) for each in self._log.experiments()]
-        abandoned = [each for each in self._catalogue.running() if self.is_abandoned(each)]
+        with index_errors(self._root):
+            abandoned = [each for each in self._catalogue.running() if self.is_abandoned(each)]
         for record in abandoned:
             self.resume_run(record.run_id)
             self.end_run(record.run_id, RunStatus.FAILED, error=_ABANDONED)

@@ -14,7 +14,7 @@ import msgspec
 from tauro.errors import CorruptDataError, StorageError, StorageNotFoundError
 from tauro.storage import StorageBackend, folder_digest
 from tauro.tracking._artifacts import artifact_folder, hash_stored, standing
-from tauro.tracking._documents import ROOT
+from tauro.tracking._documents import ROOT, experiment_key, name_key
 from tauro.tracking._incoming import add_artifact
 from tauro.tracking._models import ArtifactRecord, RunRecord, decode_experiment, decode_run
 
@@ -68,8 +68,9 @@ def _check_experiment(storage: StorageBackend, key: str) -> Iterator[Damage]:
     except msgspec.DecodeError as error:
         yield Damage(key, f"does not hold an experiment: {error}")
         return
-    if "/names/" not in key and not key.endswith(f"/{record.experiment_id}.json"):
-        yield Damage(key, f"holds the experiment {record.experiment_id!r}")
+    wanted = name_key(record.name) if "/names/" in key else experiment_key(record.experiment_id)
+    if key != wanted:
+        yield Damage(key, f"holds the experiment {record.experiment_id!r}, named {record.name!r}")
 
 
 def _check_run(storage: StorageBackend, key: str) -> Iterator[Damage]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from tauro._internal import _fs
+from tauro._internal._json import decode
 from tauro.tracking._catalogue._layout import Layout
 
 FORMAT = 1
@@ -50,11 +51,14 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     gone: dict[str, int] = {}
 
 
+_decoder = msgspec.json.Decoder(State)
+
+
 def read_state(layout: Layout) -> State | None:
     """Return the state, or None where there is none that this version can use."""
     try:
-        state = msgspec.json.decode(_fs.read_bytes(layout.state), type=State)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        state = decode(_fs.read_bytes(layout.state), _decoder)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, msgspec.DecodeError):
         return None
     return state if state.format == FORMAT else None
 
