@@ -22,7 +22,7 @@ TORCH = torch==2.13.0
 # Only these: others need what the environment of the frameworks does not have.
 FRAMEWORK_TESTS = $(shell grep -rl --include='test_*.py' 'mark\.frameworks' tests)
 
-.PHONY: help setup demo test oldest frameworks torture lint bench docs clean
+.PHONY: help setup demo test oldest newest frameworks torture lint bench docs clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,11 +41,15 @@ demo: setup  ## Run the whole road on the example; ONCE=1 ends by itself.
 test: setup  ## Run the tests.
 	$(RUN) pytest -n auto --dist worksteal -q $(PYTEST_OPTIONS)
 
+oldest: RESOLUTION = lowest-direct
 oldest: setup  ## Run the core of the tests with the oldest dependencies allowed.
-	$(UV) venv --quiet --clear --python '$(PYTHON)' build/oldest
-	$(UV) pip install --quiet --python build/oldest/bin/python --resolution lowest-direct -e '.[all]'
-	$(UV) pip install --quiet --python build/oldest/bin/python $(TEST_TOOLS)
-	build/oldest/bin/python -m pytest -n auto --dist worksteal -q -W ignore $(PYTEST_OPTIONS) $(CORE_TESTS)
+newest: RESOLUTION = highest
+newest: setup  ## Run the core of the tests with the newest dependencies there are.
+oldest newest:
+	$(UV) venv --quiet --clear --python '$(PYTHON)' build/$@
+	$(UV) pip install --quiet --python build/$@/bin/python --resolution $(RESOLUTION) -e '.[all]'
+	$(UV) pip install --quiet --python build/$@/bin/python $(TEST_TOOLS)
+	build/$@/bin/python -m pytest -n auto --dist worksteal -q -W ignore $(PYTEST_OPTIONS) $(CORE_TESTS)
 
 frameworks: setup  ## Run the tests that need XGBoost, LightGBM, PyTorch and others.
 	$(UV) venv --quiet --clear --seed --python '$(PYTHON)' build/frameworks
