@@ -10,10 +10,10 @@ import pytest
 from tauro._internal import _clock
 from tauro.cache import Cache, LRUCache, StorageCache, TwoLevelCache
 from tauro.storage import LocalStorageBackend, MemoryStorageBackend
-from tauro.testing._cache import CacheContract
+from tauro.testing import CacheSuite
 
 
-class _Clocked(CacheContract):
+class _Clocked(CacheSuite):
     """Both the clock of caches in memory and the wall clock of those in a store stand still."""
 
     now: float

@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from tauro.events import AuditSink, FileAuditSink, MemoryAuditSink
-from tauro.testing._events import AuditSinkContract, PersistentAuditSinkContract
+from tauro.testing import AuditSinkSuite, PersistentAuditSinkSuite
 
 
-class TestFileAuditSink(PersistentAuditSinkContract):
+class TestFileAuditSink(PersistentAuditSinkSuite):
     def make_sink(self, folder: Path) -> AuditSink:
         return FileAuditSink(folder)
 
 
-class TestSmallFiles(PersistentAuditSinkContract):
+class TestSmallFiles(PersistentAuditSinkSuite):
     """Every record begins a new file."""
 
     def make_sink(self, folder: Path) -> AuditSink:
         return FileAuditSink(folder, max_bytes=1)
 
 
-class TestMemoryAuditSink(AuditSinkContract):
+class TestMemoryAuditSink(AuditSinkSuite):
     def make_sink(self, folder: Path) -> AuditSink:
         return MemoryAuditSink()

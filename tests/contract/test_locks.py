@@ -7,20 +7,20 @@ from pathlib import Path
 
 from tauro.concurrency import FileLock, ReadWriteLock
 from tauro.storage import LocalStorageBackend
-from tauro.testing._locks import LockContract
+from tauro.testing import LockSuite
 
 
-class TestFileLock(LockContract):
+class TestFileLock(LockSuite):
     def hold(self, folder: Path, timeout: float) -> AbstractContextManager[object]:
         return FileLock(folder / "a.lock", timeout=timeout)
 
 
-class TestWritingWithFiles(LockContract):
+class TestWritingWithFiles(LockSuite):
     def hold(self, folder: Path, timeout: float) -> AbstractContextManager[object]:
         return ReadWriteLock(folder, timeout=timeout).write()
 
 
-class TestWritingWithThreads(LockContract):
+class TestWritingWithThreads(LockSuite):
     def setup_method(self) -> None:
         self.lock = ReadWriteLock()
 
@@ -28,6 +28,6 @@ class TestWritingWithThreads(LockContract):
         return self.lock.write(timeout=timeout)
 
 
-class TestLocksOfALocalStore(LockContract):
+class TestLocksOfALocalStore(LockSuite):
     def hold(self, folder: Path, timeout: float) -> AbstractContextManager[object]:
         return LocalStorageBackend(folder).lock("runs/r1", timeout=timeout)

@@ -10,7 +10,7 @@ from tauro.storage import (
     PrefixedStorage,
     StorageBackend,
 )
-from tauro.testing._registry import ModelRegistrySuite
+from tauro.testing import ModelRegistrySuite
 
 
 class TestLocal(ModelRegistrySuite):

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tauro.errors import CircuitOpenError
 from tauro.resilience import CircuitBreaker, CircuitState, set_clock
-from tauro.testing._resilience import FakeClock
+from tauro.testing import FakeClock
 
 
 def _fail() -> NoReturn:

@@ -13,7 +13,7 @@ from tauro.cache import Cache
 from tauro.errors import ValidationError
 
 
-class CacheContract(ABC):
+class CacheSuite(ABC):
     """Subclass it, say how a cache is made and how its time passes, and let pytest collect it."""
 
     @abstractmethod

@@ -42,7 +42,7 @@ def audit_record(number: int = 0, *, action: str = "model.register") -> AuditRec
     )
 
 
-class AuditSinkContract(ABC):
+class AuditSinkSuite(ABC):
     """Subclass it, say how a sink is made, and let pytest collect it."""
 
     @abstractmethod
@@ -82,7 +82,7 @@ class AuditSinkContract(ABC):
         assert _facts(sink) == {(f"m/{number}", "ada") for number in range(200)}
 
 
-class PersistentAuditSinkContract(AuditSinkContract):
+class PersistentAuditSinkSuite(AuditSinkSuite):
     """For sinks whose records other sinks on the same place see."""
 
     def test_a_second_sink_on_the_place_sees_and_adds(self, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tauro.errors import LockTimeoutError
 _LONG = 240.0
 
 
-class LockContract(ABC):
+class LockSuite(ABC):
     """Subclass it, say how a handle to the lock is made, and let pytest collect it."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ import pytest
 
 from tauro.errors import CircuitOpenError, ValidationError
 from tauro.resilience import CircuitBreaker, CircuitState
-from tauro.testing._resilience import FakeClock, fake_clock
+from tauro.testing import FakeClock, fake_clock
 
 CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
 

@@ -9,7 +9,7 @@ import pytest
 
 from tauro.errors import CircuitOpenError, LockTimeoutError, ValidationError
 from tauro.resilience import RetryConfig, with_retry
-from tauro.testing._resilience import FakeClock, fake_clock
+from tauro.testing import FakeClock, fake_clock
 
 
 @pytest.fixture(autouse=True)
