@@ -47,7 +47,7 @@ class PythonEngine:
         text = (gzip.decompress(data) if job.is_gzip else data).decode("utf-8-sig")
         if job.spec.format == "json":
             return [json.loads(line) for line in text.splitlines() if line.strip()]
-        converters = {c.name: _CONVERT[c.type] for c in job.spec.schema if c.type in _CONVERT}
+        converters = {c.name: CONVERT[c.type] for c in job.spec.schema if c.type in CONVERT}
         options = {"delimiter": job.separator, **job.spec.load_options}
         rows = list(csv.DictReader(io.StringIO(text, newline=""), **options))
         return [_converted(row, converters) for row in rows] if converters else rows
@@ -126,8 +126,9 @@ def _boolean(text: str) -> bool:
     return lowered == "true"
 
 
-_CONVERT: Final[Mapping[str, Callable[[str], Any]]] = {
+CONVERT: Final[Mapping[str, Callable[[str], Any]]] = {
     "integer": int,
     "float": float,
     "boolean": _boolean,
 }
+"""Column type to what makes its values of texts, or raises ValueError."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tauro._internal._close import close_matches
 from tauro._internal._dataset import ColumnSpec, DatasetSpec
 from tauro.catalog._engine import Engine
+from tauro.catalog._python import CONVERT
 from tauro.errors import SchemaMismatchError
 
 _SHOWN: Final = 5
@@ -46,7 +47,7 @@ def checked(frame: Any, spec: DatasetSpec, engine: Engine, shown: str) -> Any:
             if parsed is not None:
                 frame = engine.with_column(frame, column.name, parsed)
                 values = parsed
-        complaints += _complaints(column, values)
+        complaints += _complaints(column, values, as_text=spec.format == "csv")
     if complaints:
         listed = "\n".join(f"  - {line}" for line in complaints)
         raise SchemaMismatchError(
@@ -63,8 +64,14 @@ def _missing(name: str, present: list[str]) -> str:
     return f"the column {name!r} is missing; {hint}"
 
 
-def _complaints(column: ColumnSpec, values: Any) -> list[str]:
-    """Return what is wrong with a column: its type, its nulls."""
+def _complaints(column: ColumnSpec, values: Any, *, as_text: bool) -> list[str]:
+    """Return what is wrong with a column: its type, its nulls.
+
+    Args:
+        column: What is declared.
+        values: What was loaded.
+        as_text: Whether the file holds texts, so that one wrong value makes a column of texts.
+    """
     if isinstance(values, list):
         kind = "of several kinds"
         wrong = [row for row, value in enumerate(values) if not _is(value, column.type)]
@@ -75,12 +82,26 @@ def _complaints(column: ColumnSpec, values: Any) -> list[str]:
         kind = str(values.type)
         wrong = _arrow.wrong_rows(column.type, values)
         nulls = _arrow.null_rows(values)
+    if as_text and wrong:
+        wrong = [row for row in wrong if not _reads_as(_value(values, row), column.type)] or wrong
     found = []
     if wrong:
         found.append(f"{column.name!r} must be {column.type}, is {kind}: {_rows(wrong, values)}")
     if nulls and not column.nullable:
         found.append(f"{column.name!r} must not be null: {_rows(nulls, values)}")
     return found
+
+
+def _reads_as(value: Any, wanted: str) -> bool:
+    """Tell whether a text is how a file writes a value of a type."""
+    convert = datetime.fromisoformat if wanted == "datetime" else CONVERT.get(wanted)
+    if not isinstance(value, str) or convert is None:
+        return False
+    try:
+        convert(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _rows(rows: list[int], values: Any) -> str:

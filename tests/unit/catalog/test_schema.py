@@ -41,7 +41,8 @@ def test_offending_rows_are_shown(tmp_path: Path, engine: str) -> None:
     message = str(caught.value)
     assert "'age' must be integer" in message
     assert message.count("row ") == 5
-    assert "and 8 more" in message
+    assert "row 1: 'old', row 3: 'n/k', row 4: 'bad'" in message
+    assert "and 6 more" in message
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -113,3 +114,37 @@ def test_mixed_values_of_pandas_are_judged_one_by_one(tmp_path: Path) -> None:
 
 def test_an_empty_column_is_of_any_type(tmp_path: Path) -> None:
     load(tmp_path, "a,b\n,1\n", "pandas", ColumnSpec("a", "string"), ColumnSpec("b", "any"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("integer", "7", "seven"),
+        ("float", "1.5", "1,5"),
+        ("boolean", "true", "maybe"),
+        ("datetime", "2026-01-31", "31 January"),
+    ],
+)
+def test_one_wrong_value_in_a_text_file_is_shown_and_not_its_neighbours(
+    tmp_path: Path, engine: str, kind: str, good: str, bad: str
+) -> None:
+    lines = ["v;n", *[f"{good};1"] * 200, f"{bad};1", *[f"{good};1"] * 3, f"{bad};1"]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    by_engine: dict[str, dict[str, Any]] = {
+        "pandas": {"sep": ";"},
+        "polars": {"separator": ";", "infer_schema_length": None},
+        "pyarrow": {"parse_options": {"delimiter": ";"}},
+    }
+    schema = [{"name": "v", "type": kind}]
+    spec = {"path": "x.csv", "engine": engine, "schema": schema, "load_options": by_engine[engine]}
+    with pytest.raises(SchemaMismatchError) as raised:
+        Catalog({"x": spec}, root=tmp_path).load("x")
+    assert f"row 200: {bad!r}, row 204: {bad!r}\n" in str(raised.value)
+    assert good not in str(raised.value).partition("schema:")[2]
+
+
+def test_in_json_a_text_that_looks_like_a_number_is_a_text(tmp_path: Path) -> None:
+    column = ColumnSpec("n", "integer")
+    with pytest.raises(SchemaMismatchError, match=r"row 0: '7', row 1: 'seven'"):
+        load(tmp_path, '[{"n": "7"}, {"n": "seven"}]', "pandas", column, name="x.json")
