@@ -83,13 +83,50 @@ def mlflow(model: Any, port: int) -> None:
     os.execv(sys.executable, [sys.executable, *command, "--env-manager", "local"])
 
 
+def mlserver(path: str, port: int) -> None:
+    """Serve the file with MLServer's own runtime for scikit-learn, one process, as it batches."""
+    import json
+    import os
+    import socket
+    import tempfile
+    from pathlib import Path
+
+    folder = Path(tempfile.mkdtemp())
+    ports = []
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+    settings = {
+        "host": "127.0.0.1",
+        "http_port": port,
+        "grpc_port": ports[0],
+        "metrics_port": ports[1],
+        "parallel_workers": 0,
+        "debug": False,
+    }
+    model = {
+        "name": "cover",
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "max_batch_size": 64,
+        "max_batch_time": 0.002,
+        "parameters": {"uri": path, "version": "1", "content_type": "pd"},
+    }
+    (folder / "settings.json").write_text(json.dumps(settings))
+    (folder / "model-settings.json").write_text(json.dumps(model))
+    program = Path(sys.executable).with_name("mlserver")
+    os.execv(str(program), [str(program), "start", str(folder)])
+
+
 PROGRAMS = {"by-hand": by_hand, "litserve": litserve, "bentoml": bentoml, "mlflow": mlflow}
 
 
 def main() -> None:
+    program, path, port = sys.argv[1:]
+    if program == "mlserver":
+        mlserver(path, int(port))
     import joblib
 
-    program, path, port = sys.argv[1:]
     PROGRAMS[program](joblib.load(path), int(port))
 
 
