@@ -6,15 +6,23 @@ as `{"samples": [{column: value}]}` (MLServer: its own protocol; MLflow: `datafr
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 
-def by_hand(model: Any, port: int) -> None:
+def by_hand(path: str, port: int) -> None:
+    import joblib
     import pandas as pd
     import uvicorn
     from fastapi import FastAPI
     from pydantic import BaseModel
+
+    model = joblib.load(path)
 
     class Body(BaseModel):
         samples: list[dict[str, Any]]
@@ -30,67 +38,37 @@ def by_hand(model: Any, port: int) -> None:
     uvicorn.run(app, port=port, log_level="warning")
 
 
-def litserve(model: Any, port: int) -> None:
-    import litserve
-    import pandas as pd
-
-    class Api(litserve.LitAPI):
-        def setup(self, device: str) -> None:
-            self.model = model
-
-        def decode_request(self, request: Any) -> Any:
-            return request["samples"][0]
-
-        def batch(self, inputs: Any) -> Any:
-            return pd.DataFrame(inputs)
-
-        def predict(self, x: Any) -> Any:
-            return self.model.predict(x).tolist()
-
-        def unbatch(self, output: Any) -> Any:
-            return output
-
-        def encode_response(self, output: Any) -> Any:
-            return {"predictions": [output]}
-
-    api = Api(max_batch_size=64, batch_timeout=0.002)
-    litserve.LitServer(api, accelerator="cpu").run(port=port, log_level="warning")
+def litserve(path: str, port: int) -> None:
+    script = Path(__file__).with_name("_serving_litserve.py")
+    os.execv(sys.executable, [sys.executable, str(script), path, str(port)])
 
 
-def bentoml(model: Any, port: int) -> None:
-    import bentoml
-    import pandas as pd
-
-    @bentoml.service
-    class Cover:
-        @bentoml.api(batchable=True, max_batch_size=64)
-        def predict(self, samples: list[dict[str, Any]]) -> list[Any]:
-            found: list[Any] = model.predict(pd.DataFrame(samples)).tolist()
-            return found
-
-    bentoml.serve_http(Cover, port=port, production=True, api_workers=1)
+def bentoml(path: str, port: int) -> None:
+    os.environ["MODEL"] = path
+    where = str(Path(__file__).parent)
+    options = ["--port", str(port), "--api-workers", "1", "--working-dir", where]
+    execute("bentoml", "serve", "_serving_bentoml:Cover", *options)
 
 
-def mlflow(model: Any, port: int) -> None:
-    import os
-    import tempfile
-
+def mlflow(path: str, port: int) -> None:
+    import joblib
     import mlflow.sklearn
 
     folder = f"{tempfile.mkdtemp()}/model"
-    mlflow.sklearn.save_model(model, folder, serialization_format="cloudpickle")
-    command = ["-m", "mlflow", "models", "serve", "-m", folder, "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, *command, "--env-manager", "local"])
+    mlflow.sklearn.save_model(joblib.load(path), folder, serialization_format="cloudpickle")
+    options = ["-m", folder, "-p", str(port), "--env-manager", "local"]
+    execute("mlflow", "models", "serve", *options)
+
+
+def execute(program: str, *arguments: str) -> None:
+    """Become a program of this environment, which finds the others that it needs."""
+    programs = Path(sys.executable).parent
+    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    os.execv(str(programs / program), [program, *arguments])
 
 
 def mlserver(path: str, port: int) -> None:
     """Serve the file with MLServer's own runtime for scikit-learn, one process, as it batches."""
-    import json
-    import os
-    import socket
-    import tempfile
-    from pathlib import Path
-
     folder = Path(tempfile.mkdtemp())
     ports = []
     for _ in range(2):
@@ -114,20 +92,21 @@ def mlserver(path: str, port: int) -> None:
     }
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "model-settings.json").write_text(json.dumps(model))
-    program = Path(sys.executable).with_name("mlserver")
-    os.execv(str(program), [str(program), "start", str(folder)])
+    execute("mlserver", "start", str(folder))
 
 
-PROGRAMS = {"by-hand": by_hand, "litserve": litserve, "bentoml": bentoml, "mlflow": mlflow}
+PROGRAMS = {
+    "by-hand": by_hand,
+    "litserve": litserve,
+    "bentoml": bentoml,
+    "mlflow": mlflow,
+    "mlserver": mlserver,
+}
 
 
 def main() -> None:
     program, path, port = sys.argv[1:]
-    if program == "mlserver":
-        mlserver(path, int(port))
-    import joblib
-
-    PROGRAMS[program](joblib.load(path), int(port))
+    PROGRAMS[program](path, int(port))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from tauro.errors import ServingError, SignatureMismatchError, ValidationError
+from tauro.flavors import ColumnSpec
 from tauro.registry import ModelRegistry
 from tauro.serving._holder import ModelChoice
 from tauro.types import StrPath
@@ -102,7 +103,9 @@ def predict_file(
     plan = BulkPlan(_fingerprint(place), label, version.metadata.digest, chunk_rows)
     parts = _open_parts(target, plan)
     rows = resumed = count = 0
-    for number, chunk in enumerate(_chunks(place, chunk_rows)):
+    signature = version.signature or model.signature
+    columns = signature.inputs if signature is not None and not signature.is_tensor else ()
+    for number, chunk in enumerate(_chunks(place, chunk_rows, columns)):
         count, part = number + 1, parts / f"{number:06}.parquet"
         if part.exists():
             resumed += chunk.num_rows
@@ -142,11 +145,11 @@ def _open_parts(target: Path, plan: BulkPlan) -> Path:
     return parts
 
 
-def _chunks(source: Path, rows: int) -> Iterator[pa.Table]:
+def _chunks(source: Path, rows: int, columns: Sequence[ColumnSpec]) -> Iterator[pa.Table]:
     """Yield tables of exactly so many rows, the last of those that are left."""
     held: list[pa.RecordBatch] = []
     size = 0
-    for batch in _batches(source, rows):
+    for batch in _batches(source, rows, columns):
         at = 0
         while at < batch.num_rows:
             piece = batch.slice(at, rows - size)
@@ -159,10 +162,14 @@ def _chunks(source: Path, rows: int) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _batches(source: Path, rows: int) -> Iterator[pa.RecordBatch]:
+def _batches(source: Path, rows: int, columns: Sequence[ColumnSpec]) -> Iterator[pa.RecordBatch]:
     try:
         if source.suffix.lower() == ".csv":
-            yield from pa.csv.open_csv(source)
+            # By the first rows alone `007` would be a number, and a column of 1, 2, 2.5 integers.
+            kinds = {"string": pa.string(), "float": pa.float64()}
+            types = {each.name: kinds[each.type] for each in columns if each.type in kinds}
+            options = pa.csv.ConvertOptions(column_types=types)
+            yield from pa.csv.open_csv(source, convert_options=options)
         elif source.suffix.lower() in (".parquet", ".pq"):
             with pq.ParquetFile(source) as file:
                 yield from file.iter_batches(batch_size=rows)
@@ -211,6 +218,13 @@ def _write(path: Path, table: pa.Table) -> None:
     """Write a part so that it is whole wherever it has its name."""
     unfinished = path.with_suffix(".tmp")
     pq.write_table(table, unfinished)
+    _put(unfinished, path)
+
+
+def _put(unfinished: Path, path: Path) -> None:
+    """Give a file its name once its bytes are on disk."""
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
     os.replace(unfinished, path)
 
 
@@ -224,4 +238,4 @@ def _join(parts: Path, count: int, target: Path, facts: dict[str, Any]) -> None:
     with pq.ParquetWriter(unfinished, schema.with_metadata(notes)) as writer:
         for path in paths:
             writer.write_table(pq.read_table(path).cast(writer.schema))
-    os.replace(unfinished, target)
+    _put(unfinished, target)

@@ -18,10 +18,13 @@ from tauro._internal._optional import load
 from tauro.errors import ServingError, StorageError, StorageNotFoundError
 from tauro.flavors import ColumnSpec, LoadedModel
 from tauro.serving._caller import Caller, PlainCaller
+from tauro.serving._tables import build_frame
 from tauro.storage import StorageBackend
 
 CompileMode = Literal["auto", "never", "require"]
 _FOLDER: Final = "serving/compiled"
+_EXACT: Final = 2**24
+"""Up to here 32 bits of a float hold every integer."""
 _TYPES: Final = {"integer", "float", "string", "boolean"}
 _TOLERANCE: Final = 1e-5
 """Between probabilities, and between predicted numbers relative to their size."""
@@ -32,10 +35,18 @@ class NotCompilableError(ServingError):
 
 
 class OnnxCaller(Caller):
-    """A graph with an input a column, or one for all, run by ONNX Runtime on one thread."""
+    """A graph with an input a column, or one for all, run by ONNX Runtime on one thread.
+
+    Its numbers are of 32 bits. Rows with values that do not fit into them, beyond what was compared
+    with the model, go to ``fallback``.
+
+    Attributes:
+        fallback: The model itself, None while the two are compared.
+    """
 
     path = "onnx"
     is_quick = True
+    fallback: Caller | None = None
 
     def __init__(self, graph: bytes, specs: Sequence[ColumnSpec]) -> None:
         runtime = load("onnxruntime", extra="onnx", purpose="Serving a compiled model")
@@ -50,10 +61,23 @@ class OnnxCaller(Caller):
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._dtypes = [_dtype(spec) for spec in specs]
         self._names = [spec.name for spec in specs]
+        self._whole = [index for index, spec in enumerate(specs) if spec.type == "integer"]
+        self._most = [_EXACT for _ in specs]
 
     def predict_columns(self, columns: Sequence[Sequence[Any]]) -> Any:
-        """Return the graph's labels, or numbers."""
-        return self._shaped(self._session.run(self._first, self._feed(columns))[0])
+        """Return the graph's labels, or numbers; the model's where a value is out of range."""
+        feed = self._feed(columns)
+        if feed is None:
+            assert self.fallback is not None, "only a fallback has a range"
+            return self.fallback.predict_columns(columns)
+        return self._shaped(self._session.run(self._first, feed)[0])
+
+    def compared(self, rows: pd.DataFrame) -> None:
+        """Note up to which values the graph was compared with the model."""
+        self._most = [
+            max(_EXACT, int(rows[name].abs().max())) if index in self._whole else _EXACT
+            for index, name in enumerate(self._names)
+        ]
 
     def predict_data(self, data: Any) -> Any:
         """Return the graph's labels, or numbers, for a frame."""
@@ -61,13 +85,25 @@ class OnnxCaller(Caller):
 
     def probabilities(self, columns: Sequence[Sequence[Any]]) -> Any:
         """Return the graph's second output."""
-        return self._session.run(self._both, self._feed(columns))[1]
+        feed = self._feed(columns)
+        assert feed is not None, "probabilities are asked for before there is a fallback"
+        return self._session.run(self._both, feed)[1]
 
-    def _feed(self, columns: Sequence[Sequence[Any]]) -> dict[str, Any]:
-        arrays = [
-            np.array(values, dtype=dtype).reshape(-1, 1)
-            for values, dtype in zip(columns, self._dtypes, strict=True)
-        ]
+    def _feed(self, columns: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+        """Return the graph's inputs, None where the fallback is to be asked."""
+        if self.fallback is not None and any(
+            max(columns[index]) > self._most[index] or -min(columns[index]) > self._most[index]
+            for index in self._whole
+        ):
+            return None
+        try:
+            with np.errstate(over="ignore" if self.fallback is None else "raise"):
+                arrays = [
+                    np.array(values, dtype=dtype).reshape(-1, 1)
+                    for values, dtype in zip(columns, self._dtypes, strict=True)
+                ]
+        except FloatingPointError:
+            return None
         if len(self._inputs) < len(arrays):
             arrays = [np.hstack(arrays)]
         return dict(zip(self._inputs, arrays, strict=True))
@@ -88,6 +124,7 @@ def choose_caller(
     *,
     storage: StorageBackend | None,
     digest: str,
+    recorded: Sequence[Sequence[Any]] = (),
 ) -> tuple[Caller, str]:
     """Return how a model is called, and why it is not compiled, "" where it is.
 
@@ -98,6 +135,8 @@ def choose_caller(
             a version that cannot be compiled.
         storage: Keeps graphs, None for nowhere.
         digest: Of the version's files.
+        recorded: Rows of requests, values in the columns' order, on which the answers must be the
+            same too.
 
     Raises:
         NotCompilableError: The mode is ``require`` and the model is not to be compiled.
@@ -106,7 +145,9 @@ def choose_caller(
     if mode == "never":
         return plain, "not compiled"
     try:
-        return _compile(model, specs, storage, digest), ""
+        caller = _compile(model, specs, storage, digest, recorded)
+        caller.fallback = plain
+        return caller, ""
     except NotCompilableError as error:
         if mode == "require":
             raise
@@ -114,7 +155,11 @@ def choose_caller(
 
 
 def _compile(
-    model: LoadedModel, specs: Sequence[ColumnSpec], storage: StorageBackend | None, digest: str
+    model: LoadedModel,
+    specs: Sequence[ColumnSpec],
+    storage: StorageBackend | None,
+    digest: str,
+    recorded: Sequence[Sequence[Any]],
 ) -> OnnxCaller:
     example = model.input_example
     if model.spec.flavor != "sklearn":
@@ -130,7 +175,11 @@ def _compile(
         graph = _read(storage, path) if digest else None
         made = graph if graph is not None else _convert(model.native, specs)
         caller = OnnxCaller(made, specs)
-        _compare(model, caller, mixed_rows(example[[spec.name for spec in specs]]))
+        rows = mixed_rows(example[[spec.name for spec in specs]])
+        _compare(model, caller, rows)
+        caller.compared(rows)
+        if recorded:
+            _compare(model, caller, build_frame(specs, list(zip(*recorded, strict=True))))
     except NotCompilableError:
         raise
     except Exception as error:

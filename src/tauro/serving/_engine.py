@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -19,6 +20,8 @@ from tauro.serving._worker import Job, Outcome, Worker
 
 _MOST_STUCK: Final = 4
 """So many threads may hang in a model; after that it gets no more requests."""
+_RECORDED: Final = 256
+"""So many rows are kept, one of a call: a next graph must answer them as its model does."""
 _QUICK_ROWS: Final = 64
 """A quick caller's requests of at most so many rows are predicted on the event loop."""
 
@@ -44,6 +47,7 @@ class Engine:
         self.caller = caller
         self.pace = Pace(limits.max_batch)
         self.pending = 0
+        self.recorded: deque[list[Any]] = deque(maxlen=_RECORDED)
         self._label = label
         self._limits = limits
         self._worker: Worker | None = None
@@ -194,7 +198,10 @@ class Engine:
         try:
             if jobs[0].rows.columns is None:
                 return to_plain(self.caller.predict_data(jobs[0].rows.data))
-            return to_plain(self.caller.predict_columns(_joined(jobs)))
+            columns = _joined(jobs)
+            found = to_plain(self.caller.predict_columns(columns))
+            self.recorded.append([values[0] for values in columns])
+            return found
         except SignatureMismatchError as error:
             raise _CallError(error) from error
         # The model is the user's code: whatever it raises, `sys.exit()` too, fails its requests.

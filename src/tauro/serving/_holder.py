@@ -201,12 +201,12 @@ class ModelHolder:
                 self._retire(former)
             _log.info("%s: version %s serves", self.choice, number)
             if self._compiled == "auto":
-                self._start("tauro-compile", self._compile, served)
+                self._start("tauro-compile", self._compile, served, former)
             return True
 
-    def _compile(self, served: ServedModel) -> None:
+    def _compile(self, served: ServedModel, former: ServedModel | None) -> None:
         """Compile a version while it serves already, as that may take long; then switch over."""
-        compiled = compile_served(served, self.limits, self.registry.storage)
+        compiled = compile_served(served, self.limits, self.registry.storage, former)
         with self._one_at_a_time:
             if self._served is served:
                 self._served = compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import threading
 import time
@@ -17,6 +18,7 @@ from tauro._internal._close import did_you_mean
 from tauro.errors import CorruptDataError, ServingError, StorageError, ValidationError
 from tauro.storage import StorageBackend
 
+_log = logging.getLogger(__name__)
 _FOLDER: Final = "serving/keys"
 _PREFIX: Final = "tauro_"
 _FRESH_SECONDS: Final = 2.0
@@ -91,9 +93,24 @@ class KeyStore:
 
     def list_keys(self) -> list[ApiKey]:
         """Return all keys, revoked ones too, oldest first."""
-        paths = [path for path in self._storage.list_paths(_FOLDER) if path.endswith(".json")]
-        found = [_decode(self._storage.read_bytes(path), path) for path in paths]
+        found = [_decode(self._storage.read_bytes(path), path) for path in self._paths()]
         return sorted(found, key=lambda key: key.created_at)
+
+    def _paths(self) -> list[str]:
+        return [path for path in self._storage.list_paths(_FOLDER) if path.endswith(".json")]
+
+    def _read_valid(self) -> dict[str, ApiKey]:
+        """Return valid keys by hash; a damaged file is no key, and keeps no other from its use."""
+        valid = {}
+        for path in self._paths():
+            try:
+                key = _decode(self._storage.read_bytes(path), path)
+            except CorruptDataError as error:
+                _log.warning("%s", error)
+                continue
+            if key.revoked_at is None:
+                valid[key.hash] = key
+        return valid
 
     def revoke(self, id_or_name: str) -> list[ApiKey]:
         """Revoke the key of an id, or all of a name; return those that were valid.
@@ -128,7 +145,7 @@ class KeyStore:
             return valid
         with self._lock:
             try:
-                self._valid = {key.hash: key for key in self.list_keys() if key.revoked_at is None}
+                self._valid = self._read_valid()
             except (StorageError, OSError):
                 self._valid = valid or {}
             self._read_at = now

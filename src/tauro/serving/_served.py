@@ -119,16 +119,27 @@ def load_served(
 
 
 def compile_served(
-    served: ServedModel, limits: Limits, storage: StorageBackend | None
+    served: ServedModel,
+    limits: Limits,
+    storage: StorageBackend | None,
+    former: ServedModel | None = None,
 ) -> ServedModel:
-    """Return a served version with the compiled engine, or with why there is none."""
+    """Return a served version with the compiled engine, or with why there is none.
+
+    Rows that it was asked for, and the version before it if that took the same columns, are among
+    those that must be answered the same.
+    """
     version = served.version
+    recorded = list(served.engine.recorded)
+    if former is not None and former.reader.columns == served.reader.columns:
+        recorded += former.engine.recorded
     caller, why_plain = choose_caller(
         served.model,
         served.reader.columns,
         "auto",
         storage=storage,
         digest=version.metadata.digest,
+        recorded=recorded,
     )
     label = f"Version {version.version} of {version.name!r}"
     return replace(served, engine=Engine(caller, label, limits), why_plain=why_plain)

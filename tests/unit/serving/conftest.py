@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,15 @@ GOOD = {"height": 0.1, "soil": "sand", "n": 1}
 Session = Callable[[httpx.AsyncClient], Any]
 
 
-def make_model(*, flip: bool = False) -> Any:
-    target = [1, 1, 0, 0] if flip else [0, 0, 1, 1]
+def make_model(rows: pd.DataFrame = ROWS, target: Sequence[int] = (0, 0, 1, 1)) -> Any:
     numbers = ("numbers", StandardScaler(), ["height", "n"])
     encode = ColumnTransformer([numbers, ("soil", OneHotEncoder(), ["soil"])])
-    return make_pipeline(encode, LogisticRegression()).fit(ROWS, target)
+    return make_pipeline(encode, LogisticRegression()).fit(rows, target)
 
 
 def register(registry: ModelRegistry, name: str = NAME, *, flip: bool = False) -> int:
     """Register a version and promote it."""
-    model = make_model(flip=flip)
+    model = make_model(target=(1, 1, 0, 0) if flip else (0, 0, 1, 1))
     version = registry.register_model(model=model, model_name=name, input_example=ROWS).version
     registry.promote_model(name, version, "Production")
     return version

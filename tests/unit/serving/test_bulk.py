@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from tests.unit.serving.conftest import NAME, ROWS, register
+from tests.unit.serving.conftest import NAME, ROWS, make_model, register
 
 from tauro.errors import SignatureMismatchError, ValidationError
 from tauro.registry import ModelRegistry
@@ -120,3 +120,18 @@ def test_an_input_that_is_none_is_refused(registry: ModelRegistry, tmp_path: Pat
         predict_file(registry, CHOICE, good, good)
     with pytest.raises(ValidationError):
         predict_file(registry, CHOICE, good, tmp_path / "out.parquet", chunk_rows=0)
+
+
+def test_texts_of_a_csv_stay_texts_in_every_chunk(registry: ModelRegistry, tmp_path: Path) -> None:
+    """By its first rows `soil` would be numbers, and `height` would be integers."""
+    frame = pd.DataFrame({"height": [1.0, 2.0, 2.5], "soil": ["007", "8", "x"], "n": [1, 2, 3]})
+    model = make_model(frame, [0, 1, 0])
+    registry.register_model(model=model, model_name="coded", input_example=frame)
+    many = pd.concat([frame.head(2)] * 20 + [frame], ignore_index=True)
+    many.to_csv(tmp_path / "rows.csv", index=False, float_format="%g")
+    output = tmp_path / "out.parquet"
+    choice = ModelChoice("coded", version=1)
+    predict_file(registry, choice, tmp_path / "rows.csv", output, chunk_rows=10)
+    found = pd.read_parquet(output)
+    assert found["soil"].tolist() == many["soil"].tolist()
+    assert found["prediction"].tolist() == model.predict(many).tolist()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.serving.conftest import NAME, ROWS, register
+from tests.unit.serving.conftest import GOOD, NAME, ROWS, register
 
 from tauro.flavors import ColumnSpec
 from tauro.registry import ModelRegistry
 from tauro.serving import Limits, ModelChoice, ModelHolder
+from tauro.serving._caller import PlainCaller
 from tauro.serving._compile import NotCompilableError, OnnxCaller, choose_caller, mixed_rows
 from tauro.serving._served import load_served
 
@@ -98,3 +103,62 @@ def test_column_names_that_are_no_names_of_onnx_are_fine(registry: ModelRegistry
     assert isinstance(served.engine.caller, OnnxCaller)
     found = served.engine.caller.predict_columns([[1.0, 2.0], [0.0, 1.0]])
     assert np.allclose(found, model.predict(frame.head(2)), atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [2**24 + 1, -(2**24) - 1, 2**53 - 1])
+@pytest.mark.parametrize("height", [0.5, 1e300])
+def test_values_that_a_graph_cannot_hold_are_the_models(
+    registry: ModelRegistry, n: int, height: float
+) -> None:
+    """A graph's numbers have 32 bits; beyond what was compared, the model itself answers."""
+    register(registry)
+    version = registry.get_model_version(NAME)
+    served = load_served(version, Limits(), compiled="require", storage=registry.storage)
+    caller = served.engine.caller
+    assert isinstance(caller, OnnxCaller)
+    asked: list[Any] = []
+
+    class Listening(PlainCaller):
+        def predict_columns(self, columns: Sequence[Sequence[Any]]) -> Any:
+            asked.append(columns)
+            return super().predict_columns(columns)
+
+    caller.fallback = Listening(served.model, served.reader.columns)
+    columns: list[list[Any]] = [[0.1, height], ["sand", "clay"], [1, n]]
+    frame = pd.DataFrame(dict(zip(ROWS, columns, strict=True)))
+    assert np.array_equal(caller.predict_columns(columns), served.model.predict(frame))
+    assert asked == [columns]
+    caller.predict_columns([[0.1], ["sand"], [2**24]])
+    assert asked == [columns]
+
+
+def test_a_graph_must_answer_recorded_requests_too(registry: ModelRegistry) -> None:
+    """Values that the example did not foresee, and that 32 bits do not tell apart."""
+    from sklearn.linear_model import LinearRegression
+
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.0, 1.0, 0.0]})
+    model = LinearRegression().fit(frame, frame["a"] - frame["b"])
+    registry.register_model(model=model, model_name="fine", input_example=frame)
+    loaded = registry.load_model("fine", 1)
+    assert loaded.signature is not None
+    specs = loaded.signature.inputs
+    caller, why = choose_caller(loaded, specs, "auto", storage=None, digest="")
+    assert (caller.path, why) == ("onnx", "")
+    large = [[1e9 + 1.0, 1e9], [1e9 + 5.0, 1e9]]
+    caller, why = choose_caller(loaded, specs, "auto", storage=None, digest="", recorded=large)
+    assert caller.path == "plain"
+    assert "answers 2 rows otherwise" in why
+
+
+def test_rows_of_requests_are_recorded_for_the_next_graph(registry: ModelRegistry) -> None:
+    register(registry)
+    served = load_served(registry.get_model_version(NAME), Limits())
+
+    async def work() -> None:
+        for number in range(300):
+            rows = served.reader.read_samples([{**GOOD, "n": number}, GOOD])
+            await served.engine.predict(rows)
+        served.engine.retire()
+
+    asyncio.run(work())
+    assert list(served.engine.recorded) == [[0.1, "sand", n] for n in range(44, 300)]

@@ -124,3 +124,10 @@ def test_beyond_loopback_there_must_be_a_key(keys: KeyStore) -> None:
     assert isinstance(choose_guard("127.0.0.1", keys), LoopbackGuard)
     keys.create("ci")
     assert isinstance(choose_guard("0.0.0.0", keys), KeyGuard)
+
+
+def test_a_damaged_key_keeps_no_other_from_its_use(keys: KeyStore, tmp_path: Path) -> None:
+    key, _ = keys.create("ci")
+    lost, _ = keys.create("lost")
+    (tmp_path / "store" / "serving" / "keys" / f"{lost.id}.json").write_bytes(b"{")
+    assert [each.id for each in keys.by_hash().values()] == [key.id]
