@@ -10,7 +10,7 @@ import joblib
 import pandas as pd
 
 
-@bentoml.service
+@bentoml.service(workers=1)
 class Cover:
     def __init__(self) -> None:
         self.model = joblib.load(os.environ["MODEL"])

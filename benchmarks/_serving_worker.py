@@ -46,7 +46,7 @@ def litserve(path: str, port: int) -> None:
 def bentoml(path: str, port: int) -> None:
     os.environ["MODEL"] = path
     where = str(Path(__file__).parent)
-    options = ["--port", str(port), "--api-workers", "1", "--working-dir", where]
+    options = ["--port", str(port), "--working-dir", where]
     execute("bentoml", "serve", "_serving_bentoml:Cover", *options)
 
 

@@ -190,7 +190,12 @@ def measure_program(program: str, folder: Path, rows: Any, expected: list[Any]) 
     records = [json.loads(line) for line in rows.to_json(orient="records", lines=True).splitlines()]
     bodies = [body_of(program, record) for record in records]
     log = (folder / f"{program}.log").open("wb")
-    with log, subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process:
+    with (
+        log,
+        subprocess.Popen(
+            command, stdout=log, stderr=log, start_new_session=True, cwd=folder
+        ) as process,
+    ):
         try:
             client = Client(port, PATHS.get(program, "/predict"), bodies, expected)
             if not wait_for(port, process) or not asyncio.run(is_warm(client)):

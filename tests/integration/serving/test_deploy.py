@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,8 @@ import pytest
 import yaml
 
 from tauro.cli._serve import command
+from tauro.serving import Limits
+from tauro.serving._workers import _LEAVE
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
@@ -47,6 +53,35 @@ def test_the_image_installs_extras_that_exist() -> None:
     assert set(wanted) <= set(project["optional-dependencies"])
 
 
+def test_what_the_image_copies_is_enough_to_build_the_library(tmp_path: Path) -> None:
+    """The context that the ignore file lets through, and nothing else, makes a wheel."""
+    context = tmp_path / "context"
+    context.mkdir()
+    allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    for name in [line[1:] for line in allowed if line.startswith("!")]:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, context / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, context / name)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=context, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("tauro-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        assert "tauro/serving/_server.py" in names
+        assert "tauro/py.typed" in names
+        assert not [name for name in names if not name.startswith("tauro")]
+        entry = next(name for name in names if name.endswith("entry_points.txt"))
+        assert "tauro = tauro.cli:main" in archive.read(entry).decode()
+
+
+def test_a_pod_ends_after_its_server_has() -> None:
+    limits = Limits()
+    grace = rendered("deployment.yaml")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace > limits.linger + limits.drain + _LEAVE
+
+
 def rendered(name: str) -> Any:
     """Return a template with the chart's values, as far as ours use the language of templates."""
     values = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -76,7 +111,6 @@ def test_the_chart_starts_the_server_with_options_that_it_has() -> None:
     assert set(options) <= known_options()
     assert deployment["securityContext"]["runAsNonRoot"] is True
     assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
-    assert deployment["terminationGracePeriodSeconds"] > 30
     service = rendered("service.yaml")["spec"]
     assert service["selector"] == {"app.kubernetes.io/instance": "cover"}
 
