@@ -301,16 +301,16 @@ def test_two_processes_that_replace_one_artifact_are_killed(
             )
             for name in "ab"
         ]
-        for writer in writers:
-            assert writer.stdout is not None
-            for wanted in ("ready\n", "1\n", "2\n"):
-                assert writer.stdout.readline() == wanted
-        for writer in writers:
-            writer.send_signal(signal.SIGKILL)
-            writer.wait()
-            assert writer.stdout is not None
-            writer.stdout.close()
-            torture_report(kills=1)
+        try:
+            for writer in writers:
+                assert writer.stdout is not None
+                for wanted in ("ready\n", "1\n", "2\n"):
+                    assert writer.stdout.readline() == wanted
+        finally:
+            for writer in writers:
+                writer.send_signal(signal.SIGKILL)
+                writer.communicate()
+                torture_report(kills=1)
         fresh = ExperimentTracker(store)
         assert [damage.problem for damage in fresh.verify()] == []
         top = f"experiment_tracking/artifacts/{run}"

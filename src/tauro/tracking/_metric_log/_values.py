@@ -32,6 +32,8 @@ def refuse(what: str, got: Any, expected: str, *hints: str) -> TrackingValidatio
 
 def as_value(key: str, value: Any) -> float:
     """Return a metric's value as a float."""
+    if isinstance(value, float):  # numpy's float64 too, which loops log most
+        return float(value)
     return validate_metric_value(value, key=key, error=TrackingValidationError)
 
 
