@@ -152,7 +152,7 @@ def check_race(place: StrPath, model: Path) -> None:
     def work(number: int) -> None:
         db = DatabaseConnection(place)
         try:
-            barrier.wait(60)
+            barrier.wait(240)
             keep(ModelVersioning(db), model, f"1.{number}.0")
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits
             errors.append(error)

@@ -65,7 +65,7 @@ def test_what_the_image_copies_is_enough_to_build_the_library(tmp_path: Path) ->
         else:
             shutil.copy(source, context / name)
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=context, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=context, check=True, capture_output=True, timeout=280)
     (wheel,) = tmp_path.glob("tauro-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()

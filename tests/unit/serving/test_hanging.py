@@ -64,15 +64,15 @@ def test_what_is_loading_is_told_meanwhile(
 
     def slow(version: ModelVersion, **options: Any) -> Any:
         entered.set()
-        assert go_on.wait(60)
+        assert go_on.wait(240)
         return load(version, **options)
 
     monkeypatch.setattr(ModelVersion, "load", slow)
     first = holder.follow(3600)
-    assert entered.wait(60)
+    assert entered.wait(240)
     assert state_of(holder)["loading"] == 1
     go_on.set()
-    assert first.wait(60)
+    assert first.wait(240)
     assert state_of(holder)["loading"] is None
     assert holder.served.version.version == 1
     holder.close()
@@ -111,7 +111,7 @@ def test_a_follower_goes_on_whatever_the_registry_raises(
 
     monkeypatch.setattr(holder, "refresh", sometimes)
     first = holder.follow(0.001)
-    assert first.wait(60)
-    assert done.wait(60)
+    assert first.wait(240)
+    assert done.wait(240)
     assert holder.served.version.version == 1
     holder.close()
