@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from copy import deepcopy
 from typing import Any
 
 from tauro.registry._ledger import ModelLedger
@@ -44,8 +45,8 @@ def _entry(**fields: Any) -> dict[str, Any]:
         "action": fields["action"],
         "version": fields["version"],
         "alias": fields.get("key", ""),
-        "from": fields.get("before"),
-        "to": fields.get("after"),
+        "from": deepcopy(fields.get("before")),
+        "to": deepcopy(fields.get("after")),
         "archived": fields.get("archived"),
         "why": fields.get("why", ""),
     }

@@ -154,11 +154,14 @@ class ModelLedger:
             document = make(number)
             if document.version != number:
                 return document
+            path, data = f"{self.root}/v{number}.json", encode(document)
             try:
-                self._storage.create_bytes(f"{self.root}/v{number}.json", encode(document))
+                self._storage.create_bytes(path, data)
             except StorageExistsError:
                 self.refresh()
                 continue
+            # As it reads back: what the caller still holds may change, the document does not.
+            document = decode_metadata(data, path)
             with self._guard:
                 self._versions[number] = document
                 self._latest = max(self._latest, number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -185,12 +186,12 @@ def make_version(
         framework=metadata.framework,
         artifact_type=metadata.artifact_type,
         description=metadata.description if now.description is None else now.description,
-        hyperparameters=dict(metadata.hyperparameters),
+        hyperparameters=deepcopy(metadata.hyperparameters),
         metrics={key: metric_from_json(value) for key, value in metadata.metrics.items()},
         tags={key: value for key, value in tags.items() if value is not None},
         annotations=tuple(now.annotations),
-        input_schema=metadata.input_schema,
-        output_schema=metadata.output_schema,
+        input_schema=deepcopy(metadata.input_schema),
+        output_schema=deepcopy(metadata.output_schema),
         dependencies=list(metadata.dependencies),
         experiment_run_id=metadata.experiment_run_id,
         parents=tuple(metadata.parents),

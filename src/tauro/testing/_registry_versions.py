@@ -69,6 +69,22 @@ class RegisteringSuite(RegistryFixtures):
         assert found.stage is ModelStage.NONE
         assert found.artifact_uri.endswith("model_registry/artifacts/credit_risk_model/v1")
 
+    def test_what_the_caller_holds_or_was_given_may_change_the_version_does_not(
+        self, registry: ModelRegistry, other: ModelRegistry, artifact: Path
+    ) -> None:
+        layers, schema = {"sizes": [64]}, {"age": {"type": "integer"}}
+        version = registry.register_model(
+            "fraud", artifact, hyperparameters=layers, input_schema=schema
+        )
+        layers["sizes"].append(32)
+        schema["age"]["type"] = "string"
+        version.hyperparameters["sizes"].append(16)
+        version.input_schema["age"]["type"] = "float"
+        for reader in (registry, other):
+            found = reader.get_model_version("fraud")
+            assert found.hyperparameters == {"sizes": [64]}
+            assert found.input_schema == {"age": {"type": "integer"}}
+
     def test_unknown_models_and_versions_are_named(
         self, registry: ModelRegistry, three: list[ModelVersion]
     ) -> None:

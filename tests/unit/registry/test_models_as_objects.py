@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tauro._internal import _fs
-from tauro.errors import PathNotAllowedError, SignatureMismatchError, UntrustedModelError
+from tauro.errors import (
+    PathNotAllowedError,
+    SignatureMismatchError,
+    StorageError,
+    UntrustedModelError,
+)
 from tauro.events import Observers
 from tauro.flavors import ModelEnvironmentWarning
 from tauro.registry import ModelRegistry, ModelStage
@@ -206,3 +214,42 @@ def test_the_same_object_is_the_same_version_where_that_is_asked_for(
         assert version.version == 1
     if isinstance(registry.storage, LocalStorageBackend):
         assert not list((registry.storage.root / "model_registry/staging").glob("*"))
+
+
+def test_a_disk_that_fails_at_any_call_leaves_an_object_whole_or_absent(tmp_path: Path) -> None:
+    storage = LocalStorageBackend(tmp_path / "store")
+    registry = ModelRegistry(storage, observers=Observers(), durability="disk")
+    registry.register_model(model=Threshold(), name="rule")
+    calls: list[str] = []
+    _fs.set_fault_hook(lambda operation, path: calls.append(operation))
+    registry.register_model(model=Threshold(), name="rule")
+    _fs.set_fault_hook(None)
+    every = [(operation, calls[:at].count(operation)) for at, operation in enumerate(calls)]
+    assert {"mkdir", "read", "open", "fsync", "fsync_dir", "link", "rename"} <= set(calls)
+    for wanted, nth in every:
+        seen: list[str] = []
+
+        def fail(
+            operation: str, path: str, wanted: str = wanted, nth: int = nth, seen: Any = seen
+        ) -> None:
+            seen.append(operation)
+            if operation == wanted and seen.count(operation) == nth + 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+        _fs.set_fault_hook(fail)
+        try:
+            made = registry.register_model(model=Threshold(), name="rule").version
+        except (StorageError, OSError):
+            made = None
+        finally:
+            _fs.set_fault_hook(None)
+        assert seen.count(wanted) > nth
+        fresh = ModelRegistry(storage, observers=Observers())
+        versions = [row["version"] for row in fresh.list_model_versions("rule")]
+        assert versions == list(range(1, len(versions) + 1))
+        assert made is None or made == versions[-1]
+        fresh.repair()  # moves into place what a failed rename left in staging
+        assert fresh.verify() == []
+    fresh.gc(staged_for=timedelta(0))
+    assert not list((tmp_path / "store/model_registry/staging").iterdir())
+    assert list(fresh.load_model("rule", allow_pickle=True).predict({"a": [3]})) == [True]
