@@ -193,6 +193,55 @@ def test_two_trackers_change_the_tags_of_one_run(tmp_path: Path) -> None:
     assert found.to_dict()["rev"] == 51
 
 
+SET_TAGS = """
+import sys
+from tauro.mlops import ExperimentTracker
+store, run_id, side, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+tracker = ExperimentTracker(store)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(count):
+    tracker.set_tags({f"{side}{number}": number, "last": f"{side}{number}"}, run_id=run_id)
+    tracker.set_note(f"{side}{number}", run_id=run_id)
+tracker.close()
+"""
+
+
+def test_two_processes_change_the_tags_of_one_run(tmp_path: Path) -> None:
+    """Neither loses the other's; each change is one revision, and search sees the last."""
+    store, count = tmp_path / "store", 20
+    tracker = ExperimentTracker(store)
+    run = tracker.start_run(name="r")
+    sides = [
+        subprocess.Popen(
+            [sys.executable, "-c", SET_TAGS, str(store), run.run_id, side, str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for side in "ab"
+    ]
+    for side in sides:
+        assert side.stdout is not None
+        assert side.stdout.readline() == b"ready\n"
+    for side in sides:
+        assert side.stdin is not None
+        side.stdin.write(b"\n")
+        side.stdin.flush()
+    for side in sides:
+        side.communicate(timeout=240)
+        assert side.returncode == 0
+    found = tracker.get_run(run)
+    own = {f"{side}{number}": str(number) for side in "ab" for number in range(count)}
+    last = found.tags.pop("last")
+    assert found.tags == {**own, "last": last}
+    assert last in {f"{side}{count - 1}" for side in "ab"}
+    assert found.note in {f"{side}{count - 1}" for side in "ab"}
+    assert found.to_dict()["rev"] == 1 + 2 * 2 * count
+    text = f"tags.a0 = '0' and tags.b{count - 1} = '{count - 1}' and tags.last = '{last}'"
+    assert ExperimentTracker(store).search_runs(filter=text) == [run.run_id]
+    tracker.close()
+
+
 def test_one_experiment_comes_of_a_race(tmp_path: Path) -> None:
     """Many threads create one name at once; all get the same experiment."""
     trackers = [ExperimentTracker(tmp_path / "store") for _ in range(8)]
