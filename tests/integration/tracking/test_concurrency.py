@@ -130,7 +130,7 @@ def test_eight_processes_with_four_threads(
     tmp_path: Path, torture_report: Callable[..., None]
 ) -> None:
     """The same, wide."""
-    for turn in range(10):
+    for turn in range(3):
         log_to_one(tmp_path / f"one{turn}", processes=8, threads=4, points=2000)
         make_many(tmp_path / f"many{turn}", processes=8, threads=4, runs=50)
         torture_report(races=2)
