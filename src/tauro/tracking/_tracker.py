@@ -18,7 +18,13 @@ from tauro.tracking._metric_log import Compaction
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus
 from tauro.tracking._reading import ReadVerbs
 from tauro.tracking._removal import PUBLISH_TIMEOUT, Removal
-from tauro.tracking._verify import Damage, relative, undecided_runs, verify_documents
+from tauro.tracking._verify import (
+    Damage,
+    relative,
+    undecided_runs,
+    verify_documents,
+    verify_points,
+)
 
 _ABANDONED: Final = ErrorRecord(
     type="Abandoned", message="The process that ran it was gone before it ended the run."
@@ -204,10 +210,18 @@ class ExperimentTracker(ReadVerbs):
     def verify(self) -> Iterator[Damage]:
         """Yield every damaged file of the tracking side, with what is wrong; nothing is changed."""
         yield from verify_documents(self.storage)
+        damaged = set()
         for experiment_id in self._log.experiments():
             for finding in self._log.verify(experiment_id):
                 if not finding.harmless:
+                    damaged.add(experiment_id)
                     yield Damage(relative(finding.path, self._root), finding.problem)
+        with index_errors(self._root):
+            records = self._catalogue.query(limit=None, include_deleted=True).records
+        for record in records:
+            # Where a file is damaged, points of runs are missing for a reason that is named.
+            if record.experiment_id not in damaged:
+                yield from verify_points(self._log, self._documents, record)
 
     def repair(self) -> Repair:
         """Move the good points of damaged metric files to new parts; end abandoned runs.

@@ -11,12 +11,25 @@ from typing import Any
 
 import msgspec
 
-from tauro.errors import CorruptDataError, StorageError, StorageNotFoundError
+from tauro.errors import (
+    CorruptDataError,
+    RunNotFoundError,
+    StorageError,
+    StorageNotFoundError,
+)
 from tauro.storage import StorageBackend, folder_digest
 from tauro.tracking._artifacts import artifact_folder, hash_stored, standing
-from tauro.tracking._documents import ROOT, experiment_key, name_key
+from tauro.tracking._documents import ROOT, Documents, experiment_key, name_key
 from tauro.tracking._incoming import add_artifact
-from tauro.tracking._models import ArtifactRecord, RunRecord, decode_experiment, decode_run
+from tauro.tracking._metric_log import MetricLog
+from tauro.tracking._models import (
+    ArtifactRecord,
+    RunRecord,
+    RunStatus,
+    decode_experiment,
+    decode_run,
+    metric_to_json,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +165,34 @@ def _is_of(name: str, folder: ArtifactRecord, later: list[ArtifactRecord]) -> bo
     """Tell whether a file of a folder was logged by one of the later records."""
     path = f"{folder.path}/{name}"
     return any(path == each.path or path.startswith(f"{each.path}/") for each in later)
+
+
+def verify_points(log: MetricLog, documents: Documents, record: RunRecord) -> Iterator[Damage]:
+    """Yield what of an ended run's metrics its document holds and no file of points does."""
+    if record.status is RunStatus.RUNNING or record.lifecycle == "removing" or not record.metrics:
+        return
+    last = log.summary(record.experiment_id, record.run_id)
+    lost = [
+        key
+        for key, value in record.metrics.items()
+        if key not in last
+        or (metric_to_json(last[key].last_value) != value and not _is_logged(log, record, key))
+    ]
+    if not lost:
+        return
+    try:
+        now = documents.read_run(record.experiment_id, record.run_id)
+    except (RunNotFoundError, CorruptDataError):
+        return  # It was removed meanwhile, or is named already.
+    if now.lifecycle != "removing":
+        what = ", ".join(repr(key) for key in sorted(lost)[:3])
+        yield Damage(
+            f"{ROOT}/metrics/{record.experiment_id}",
+            f"points of {what} of the run {record.run_id} are missing",
+        )
+
+
+def _is_logged(log: MetricLog, record: RunRecord, key: str) -> bool:
+    """Tell whether the last value of a run's end is among the points; others may log more later."""
+    points = log.history(record.experiment_id, record.run_id, key).value.tolist()
+    return any(metric_to_json(point) == record.metrics[key] for point in points)

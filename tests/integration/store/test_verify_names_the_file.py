@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tauro.tracking import ExperimentTracker
+
 from ._stores import fill, problems
 
 Damager = Callable[[Path], None]
@@ -126,6 +128,29 @@ def test_a_changed_file_in_a_logged_folder_names_the_folder(whole: Path, tmp_pat
     file = newest(store, f"{ARTIFACTS}/*/folder/inner.txt")
     flip(file)
     assert [path for path, _ in problems(store)] == [file.parent.relative_to(store).as_posix()]
+
+
+def test_lost_points_name_the_run_and_its_folder(whole: Path, tmp_path: Path) -> None:
+    """A segment that is gone leaves no trace but what the run's end says."""
+    store = tmp_path / "store"
+    shutil.copytree(whole, store)
+    file = newest(store, f"{POINTS}/*.seg")
+    remove(file)
+    [(path, problem)] = problems(store)
+    assert path == file.parent.relative_to(store).as_posix()
+    assert "points of 'loss' of the run" in problem
+
+
+def test_points_that_others_logged_after_the_end_are_no_damage(whole: Path, tmp_path: Path) -> None:
+    """The last value of the run's document is then one among others."""
+    store = tmp_path / "store"
+    shutil.copytree(whole, store)
+    with ExperimentTracker(store) as tracker, ExperimentTracker(store) as other:
+        run = tracker.start_run(name="late")
+        other.log_metric(run.run_id, "m", 1.0)
+        run.end()
+        other.log_metric(run.run_id, "m", 2.0, step=1)
+    assert problems(store) == []
 
 
 @pytest.mark.parametrize("pattern", STRANGERS)
