@@ -9,8 +9,8 @@ from typing import Any, Final
 
 MASK: Final = "***"
 _SECRET_KEY = re.compile(
-    r"passw(or)?d|passphrase|pwd|secret|token(?!iz)|api_?key|access_?key|private_?key|account_?key"
-    r"|shared_?key|signing_?key|credential|authorization|bearer|sas_?url|connection_?string|cookie",
+    r"passw(or)?d|passphrase|pwd|secret|token(?!iz)|(api|access|private|account|shared|signing)[_-]?key"
+    r"|credential|authorization|bearer|sas[_-]?url|connection[_-]?string|cookie",
     re.IGNORECASE,
 )
 _USER_INFO = re.compile(
@@ -25,7 +25,7 @@ _IN_LINE = re.compile(
 @lru_cache(maxsize=4096)  # the same few names come with every record
 def is_secret_name(name: str) -> bool:
     """Tell whether a key of this name is taken to hold a secret."""
-    return bool(_SECRET_KEY.search(name.replace("-", "_")))
+    return bool(_SECRET_KEY.search(name))
 
 
 def mask_text(text: str) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from tauro._internal._secrets import is_secret_name, mask_line
+from tauro._internal._secrets import MASK, is_secret_name, mask_line
 from tauro.errors import ConfigProblem, SourceLocation
 
 # The breaks that YAML counts, so that its line numbers index our lines.
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+_KEY = re.compile(r"""[\s"'{[-]*([\w.-]+)["']?\s*:""")
 
 ScalarValue: TypeAlias = bool | int | float | str | None
 
@@ -167,10 +169,31 @@ def make_problem(message: str, mark: Mark | None, hints: list[str]) -> ConfigPro
     return ConfigProblem(
         message,
         mark.location,
-        mask_line(mark.source.line(mark.line)) if mark.source.is_file else "",
+        _shown_line(mark) if mark.source.is_file else "",
         mark.width,
         tuple(hints),
     )
+
+
+def _shown_line(mark: Mark) -> str:
+    """Return the line of a place, masked where it, or a key that it stands below, holds secrets."""
+    line = mark.source.line(mark.line)
+    depth = _depth(line)
+    for number in range(mark.line - 1, -1, -1):
+        above = mark.source.line(number)
+        key = _KEY.match(above)
+        if key is None or _depth(above) >= depth:
+            continue
+        depth = _depth(above)
+        if is_secret_name(key.group(1)):
+            return line[: len(line) - len(line.lstrip())] + MASK
+    return mask_line(line)
+
+
+def _depth(line: str) -> int:
+    """Return how far a line is indented; an item of a list stands below a key of its column."""
+    stripped = line.lstrip()
+    return 2 * (len(line) - len(stripped)) + stripped.startswith("- ")
 
 
 def to_plain(node: Node) -> Any:
