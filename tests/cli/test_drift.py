@@ -100,6 +100,17 @@ def test_a_profile_is_kept_with_a_model_and_compared_with(files: Path) -> None:
     assert tauro("same.parquet", *options, "--fail-on-drift", cwd=files).returncode == 0
 
 
+def test_a_profile_is_found_after_its_model_was_renamed(files: Path) -> None:
+    register(files / "store")
+    kept = tauro("reference.csv", "--store", "store", "--model", "churn", "--keep", cwd=files)
+    assert kept.returncode == 0, kept.stderr
+    ModelRegistry(LocalStorageBackend(files / "store")).rename_model("churn", "lapse")
+    options = ("--store", "store", "--model", "lapse", "--json")
+    done = tauro("shifted.csv", *options, cwd=files)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["drifted_features"] == ["x"]
+
+
 def test_a_model_without_a_profile_says_how_to_keep_one(files: Path) -> None:
     register(files / "store")
     done = tauro("same.csv", "--store", "store", "--model", "churn", cwd=files)

@@ -91,7 +91,9 @@ def _sides(
         case (reference, current):
             return reference, current, _inputs(found)
         case (current,):
-            profile = ProfileStore(context.storage).get(model, found.version)
+            changes = context.model_registry.history(model)
+            former = [change["from"] for change in changes if change["action"] == "renamed"]
+            profile = ProfileStore(context.storage).get(model, found.version, former_names=former)
             return profile, current, list(profile.names)
         case _:
             raise click.UsageError(usage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from tauro._internal._close import did_you_mean
@@ -37,13 +38,19 @@ class ProfileStore:
         except StorageNotFoundError:
             return None
 
-    def get(self, name: str, version: int) -> ReferenceProfile:
+    def get(self, name: str, version: int, *, former_names: Iterable[str] = ()) -> ReferenceProfile:
         """Return the profile of a version.
+
+        Args:
+            name: The model.
+            version: Its version.
+            former_names: What the model was called before: a profile stays where it was kept.
 
         Raises:
             DriftInputError: None is kept.
         """
-        profile = self.find(name, version)
+        kept_as = (self.find(one, version) for one in (name, *former_names))
+        profile = next((one for one in kept_as if one is not None), None)
         if profile is None:
             kept = [str(one) for one in self.versions(name)]
             hints = [f"Profiles are kept of versions {', '.join(kept)}."] if kept else []

@@ -145,6 +145,10 @@ def test_profiles_are_kept_with_model_versions() -> None:
     with pytest.raises(DriftInputError) as caught:
         store.get("a/b model", 3)
     assert "Profiles are kept of versions 2, 10." in str(caught.value)
+    renamed = store.get("new name", 2, former_names=["older", "a/b model"])
+    assert renamed.to_dict() == profile.to_dict()
+    with pytest.raises(DriftInputError, match="of model 'new name'"):
+        store.get("new name", 3, former_names=["a/b model"])
 
 
 def test_every_public_name_is_there() -> None:
