@@ -45,6 +45,14 @@ def test_drift_is_said_in_words_and_as_a_page(files: Path) -> None:
     assert (files / "out" / "report.html").read_text().startswith("<!doctype html>")
 
 
+def test_a_page_that_cannot_be_written_takes_no_result_with_it(files: Path) -> None:
+    (files / "file").write_text("no folder")
+    done = tauro("reference.csv", "shifted.csv", "--html", "file/report.html", cwd=files)
+    assert done.returncode not in {0, 8}
+    assert done.stdout.startswith("Drift in 1 of 2 features: x.")
+    assert "file" in done.stderr
+
+
 def test_json_is_one_document(files: Path) -> None:
     done = tauro("reference.csv", "shifted.parquet", "--json", cwd=files)
     document = json.loads(done.stdout)

@@ -109,9 +109,6 @@ def _inputs(version: Any) -> list[str] | None:
 
 def _show(report: DataDriftReport, html: str | None) -> None:
     output = Output.current()
-    if html:
-        report.to_html(html)
-        output.status(f"The report is in {html}.")
     rows = [
         {head: feature["name" if head == "feature" else head] for head in _COLUMNS}
         for feature in report.ranked()
@@ -123,3 +120,6 @@ def _show(report: DataDriftReport, html: str | None) -> None:
             output.line(f"{test.test}: {test.verdict}")
 
     output.result(report.to_dict(), render)
+    if html:  # last: a page that cannot be written takes no result with it
+        report.to_html(html)
+        output.status(f"The report is in {html}.")
