@@ -16,7 +16,10 @@ import numpy as np
 
 STREAMS, LENGTH = 20, 100_000
 CHANGES, BEFORE, AFTER = 100, 5_000, 3_000
+PATIENCE = 60.0
+"""Seconds of CPU after which a detector is given no further stream."""
 ERRORS = ("DDM", "EDDM", "HDDM-A", "HDDM-W")
+DETECTORS = ("ADWIN", *ERRORS, "Page-Hinkley", "KSWIN")
 Watch = Callable[[list[float]], list[int]]
 """Return where a fresh detector finds drift in a stream."""
 
@@ -84,17 +87,28 @@ def changed(name: str, rng: np.random.Generator) -> list[float]:
 
 def look(name: str, watch: Watch) -> dict[str, Any]:
     rng = np.random.default_rng(0)
-    alarms, seconds = 0, 0.0
-    for _ in range(STREAMS):
+    alarms, seconds, values, delays, changes = 0, 0.0, 0, [], 0
+    while changes < CHANGES and (not changes or seconds < PATIENCE):
+        stream = changed(name, rng)
+        started = time.process_time()
+        found = [point - BEFORE for point in watch(stream) if point >= BEFORE]
+        seconds += time.process_time() - started
+        delays += found[:1]
+        changes += 1
+    seconds = 0.0
+    while values < STREAMS * LENGTH and (not values or seconds < PATIENCE):
         stream = stationary(name, rng, LENGTH)
         started = time.process_time()
         alarms += len(watch(stream))
         seconds += time.process_time() - started
-    delays = []
-    for _ in range(CHANGES):
-        found = [point - BEFORE for point in watch(changed(name, rng)) if point >= BEFORE]
-        delays += found[:1]
-    return {"alarms": alarms, "delays": delays, "seconds": seconds / STREAMS / LENGTH}
+        values += LENGTH
+    return {
+        "alarms": alarms,
+        "values": values,
+        "delays": delays,
+        "changes": changes,
+        "seconds": seconds / values,
+    }
 
 
 def main() -> None:
