@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import drift_peers
+from benchmarks import drift_peers, drift_stream_peers
 from benchmarks._environments import ROOT, measure, peer_python, print_table
 
 PEERS = {
