@@ -78,8 +78,27 @@ def test_delete_and_restore(tauro: Tauro, store: list[str]) -> None:
     assert tauro("runs", "delete", store[0], store[1]).code == 0
     assert [run["name"] for run in tauro("runs", "list", "--json").json] == ["r2"]
     assert len(tauro("runs", "list", "--deleted", "--json").json) == 3
-    assert tauro("runs", "restore", store[0], "--json").json == {"runs": [store[0]]}
+    restored = tauro("runs", "restore", store[0], "--json").json
+    assert restored == {"runs": [store[0]], "experiments": []}
     assert len(tauro("runs", "list", "--json").json) == 2
+
+
+def test_a_whole_experiment_is_deleted_and_restored(tauro: Tauro, store: list[str]) -> None:
+    """By name; its runs go and come with it, and it is listed only on request meanwhile."""
+    [listed] = tauro("runs", "experiments", "--json").json
+    assert listed["runs"] == 3
+    gone = tauro("runs", "delete", "--experiment", listed["name"], "--json").json
+    assert gone == {"runs": [], "experiments": [listed["experiment_id"]]}
+    assert tauro("runs", "list", "--json").json == []
+    assert tauro("runs", "experiments", "--json").json == []
+    [hidden] = tauro("runs", "experiments", "--deleted", "--json").json
+    assert (hidden["lifecycle"], hidden["runs"]) == ("deleted", 3)
+    assert tauro("runs", "restore", "-e", listed["name"]).code == 0
+    assert len(tauro("runs", "list", "--json").json) == 3
+    assert listed["name"] in tauro("runs", "experiments").out
+    nothing = tauro("runs", "delete")
+    assert (nothing.code, "--experiment" in nothing.err) == (2, True)
+    assert tauro("runs", "delete", "-e", "nope").code == 3
 
 
 def test_mistakes_have_their_exit_codes(tauro: Tauro, store: list[str], here: Path) -> None:

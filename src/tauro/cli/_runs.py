@@ -148,30 +148,58 @@ def history(run_id: str, key: str, max_points: int | None) -> None:
     output.result(rows, lambda: output.table(rows, empty=empty))
 
 
-@command.command("delete")
-@click.argument("run_ids", nargs=-1, required=True)
+@command.command("experiments")
+@click.option("--deleted", is_flag=True, help="Deleted experiments too.")
 @store_options
-def delete(run_ids: tuple[str, ...]) -> None:
-    """Mark runs as deleted; `tauro runs restore` brings them back."""
-    _each(run_ids, "delete_run", "Deleted")
+def experiments(deleted: bool) -> None:
+    """List experiments, oldest first."""
+    output, tracker = Output.current(), open_tracker()
+    rows = [
+        {**each.to_dict(), "runs": tracker.count_runs(each, include_deleted=deleted)}
+        for each in tracker.list_experiments(include_deleted=deleted)
+    ]
+    heads = {"name": "Experiment", "experiment_id": "Id", "runs": "Runs", "lifecycle": "State"}
+    output.result(rows, lambda: output.table(rows, heads))
+
+
+WHOLE = click.option(
+    "--experiment", "-e", multiple=True, help="An experiment with all its runs, by name or id."
+)
+
+
+@command.command("delete")
+@click.argument("run_ids", nargs=-1)
+@WHOLE
+@store_options
+def delete(run_ids: tuple[str, ...], experiment: tuple[str, ...]) -> None:
+    """Mark runs, or whole experiments, as deleted; `tauro runs restore` brings them back.
+
+    `tauro store gc` removes for good what is marked.
+    """
+    _each(run_ids, experiment, "delete", "Deleted")
 
 
 @command.command("restore")
-@click.argument("run_ids", nargs=-1, required=True)
+@click.argument("run_ids", nargs=-1)
+@WHOLE
 @store_options
-def restore(run_ids: tuple[str, ...]) -> None:
-    """Bring deleted runs back."""
-    _each(run_ids, "restore_run", "Restored")
+def restore(run_ids: tuple[str, ...], experiment: tuple[str, ...]) -> None:
+    """Bring deleted runs, or whole experiments, back."""
+    _each(run_ids, experiment, "restore", "Restored")
 
 
-def _each(run_ids: tuple[str, ...], verb: str, word: str) -> None:
+def _each(run_ids: tuple[str, ...], named: tuple[str, ...], verb: str, word: str) -> None:
+    if not run_ids and not named:
+        raise click.UsageError("Name runs by id, or an experiment with --experiment.")
     output, tracker = Output.current(), open_tracker()
-    for run_id in run_ids:
-        getattr(tracker, verb)(run_id)
-        if not output.json:
-            output.line(f"{word} {run_id}")
+    chosen = [str(_experiment(tracker, text)) for text in named]
+    for kind, ids in (("run", run_ids), ("experiment", chosen)):
+        for each in ids:
+            getattr(tracker, f"{verb}_{kind}")(each)
+            if not output.json:
+                output.line(f"{word} {each}")
     if output.json:
-        output.document({"runs": list(run_ids)})
+        output.document({"runs": list(run_ids), "experiments": chosen})
 
 
 @command.command("watch")
