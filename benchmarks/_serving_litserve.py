@@ -1,9 +1,8 @@
 """The model behind LitServe: `python _serving_litserve.py MODEL.joblib PORT`, in its environment.
 
-A file of its own, as LitServe starts processes that import the class anew.
+A file of its own, as LitServe starts processes that import the class anew. It looks at annotations
+to know what a request is; without any it is the body's JSON.
 """
-
-from __future__ import annotations
 
 import sys
 from typing import Any
@@ -17,7 +16,7 @@ class Api(litserve.LitAPI):
     def setup(self, device: str) -> None:
         self.model = joblib.load(sys.argv[1])
 
-    def decode_request(self, request: Any) -> Any:
+    def decode_request(self, request):
         return request["samples"][0]
 
     def batch(self, inputs: Any) -> Any:

@@ -274,3 +274,56 @@ def test_the_open_inference_protocol(registry: ModelRegistry) -> None:
         assert (await client.post("/v2/models/x/infer", json={"inputs": []})).status_code == 404
 
     ask(create_app(holder_of(registry), follow_seconds=NEVER), session)
+
+
+def test_what_is_not_there_is_told_like_every_error(registry: ModelRegistry) -> None:
+    register(registry)
+
+    async def session(client: httpx.AsyncClient) -> None:
+        missing = await client.get("/nowhere")
+        assert missing.status_code == 404
+        assert missing.json()["message"] == "There is no '/nowhere' here."
+        for path, method in (("/predict", "GET"), ("/health", "POST")):
+            wrong = await client.request(method, path)
+            assert wrong.status_code == 405
+            assert wrong.headers["allow"] == ("POST" if method == "GET" else "GET")
+            assert method in wrong.json()["message"]
+        packed = {"content-encoding": "gzip"}
+        answer = await client.post("/predict", content=b"x", headers=packed)
+        assert answer.status_code == 415
+        assert "gzip" in answer.json()["message"]
+
+    ask(create_app(holder_of(registry), follow_seconds=NEVER), session)
+
+
+def test_a_server_that_closes_asks_its_clients_to_leave(registry: ModelRegistry) -> None:
+    register(registry)
+    app = create_app(holder_of(registry), follow_seconds=NEVER)
+
+    async def session(client: httpx.AsyncClient) -> None:
+        assert "connection" not in (await predict(client, GOOD)).headers
+        app.edge.door.is_closing = True
+        for answer in (await predict(client, GOOD), await client.get("/health")):
+            assert answer.status_code == 200
+            assert answer.headers["connection"] == "close"
+        assert (await predict(client, {})).headers["connection"] == "close"
+        assert (await client.get("/ready")).status_code == 503
+
+    ask(app, session)
+
+
+def test_one_model_without_a_version_does_not_keep_others_from_being_reloaded(
+    registry: ModelRegistry,
+) -> None:
+    register(registry, "a")
+
+    async def session(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/reload")
+        assert answer.status_code == 503
+        first, second = answer.json()["models"]
+        assert (first["version"], first["reloaded"]) == (None, False)
+        assert "'none'" in first["reason"]
+        assert (second["version"], second["reloaded"]) == (1, True)
+
+    holders = [holder_of(registry, name) for name in ("none", "a")]
+    ask(create_app(holders, follow_seconds=NEVER), session)
