@@ -117,8 +117,15 @@ def ensure_format(backend: StorageBackend) -> StoreFormat:
     mark = StoreFormat(FORMAT_VERSION, new_id(), _clock.now().isoformat())
     try:
         backend.create_bytes(FORMAT_KEY, encode_json(asdict(mark), FORMAT_KEY))
-    except StorageExistsError:
-        return ensure_format(backend)
+    except StorageExistsError as error:
+        found = read_format(backend)  # somebody was faster
+        if found is None:
+            raise CorruptDataError(
+                f"{FORMAT_KEY} in {backend.uri} is no file, and the mark of a store is one.",
+                context={"uri": backend.uri, "path": FORMAT_KEY},
+                suggestions=["Move away what is there, or choose another folder."],
+            ) from error
+        return found
     return mark
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tauro.errors import (
+    CorruptDataError,
     ExperimentNotFoundError,
     FilterSyntaxError,
     MLOpsError,
@@ -280,6 +281,16 @@ def test_a_long_wrong_filter_has_a_short_message(
 ) -> None:
     """It shows the part that is wrong."""
     assert "…" in str(refused(FilterSyntaxError, lambda: tracker.query_runs(filter=text)))
+
+
+def test_a_folder_where_the_mark_belongs(tmp_path: Path) -> None:
+    """Nothing is written into a place that cannot have one."""
+    (tmp_path / "_tauro" / "format.json").mkdir(parents=True)
+    (tmp_path / "_tauro" / "format.json" / "x").write_text("x")
+    tracker = ExperimentTracker(tmp_path)
+    with pytest.raises(CorruptDataError, match="is no file"):
+        tracker.start_run()
+    assert not (tmp_path / "experiment_tracking").exists()
 
 
 @pytest.mark.parametrize("root", ["x\0y", "n" * 300, "~nobody-of-this-name/x"])
