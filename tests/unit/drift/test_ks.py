@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -69,6 +70,25 @@ def test_small_samples_have_the_exact_p_value_of_scipy(n: int, m: int, shift: fl
     assert ks_p_value(gap, x, y)[0] == pytest.approx(
         stats.ks_2samp(x, y, method="exact").pvalue, rel=1e-9
     )
+
+
+@pytest.mark.parametrize(("n", "m"), [(50, 50), (12, 30), (600, 600)])
+@pytest.mark.parametrize("decimals", [1, 9])
+def test_small_samples_say_that_their_p_value_is_exact(n: int, m: int, decimals: int) -> None:
+    x, y = (np.sort(np.round(side, decimals)) for side in samples(n, m, 0.3))
+    assert ks_p_value(ks_distance(x, y)[0], x, y)[1] == "exact"
+
+
+@pytest.mark.parametrize("n", [10, 400, 9000])
+def test_the_law_of_equal_sizes_is_right_from_the_least_gap_on(n: int) -> None:
+    """Terms that cannot matter are left out, none that can."""
+    x = np.arange(n, dtype=np.float64)
+    for moved in (0, 1, 4, n // 20):
+        y = np.sort(np.concatenate([x[moved:] + 0.5, n + np.arange(moved)]))
+        expected = stats.ks_2samp(x, y, method="exact")
+        found = untied_p_value(expected.statistic, n, n)
+        assert found == pytest.approx(expected.pvalue, rel=1e-6)
+    assert untied_p_value(1.0, n, n) < 2 / math.comb(20, 10) * 1.01
 
 
 def test_equal_sizes_are_exact_however_large() -> None:
