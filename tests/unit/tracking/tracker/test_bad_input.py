@@ -284,13 +284,13 @@ def test_a_long_wrong_filter_has_a_short_message(
 
 
 def test_a_folder_where_the_mark_belongs(tmp_path: Path) -> None:
-    """Nothing is written into a place that cannot have one."""
+    """No run is begun in a place that cannot have one."""
     (tmp_path / "_tauro" / "format.json").mkdir(parents=True)
     (tmp_path / "_tauro" / "format.json" / "x").write_text("x")
     tracker = ExperimentTracker(tmp_path)
     with pytest.raises(CorruptDataError, match="is no file"):
         tracker.start_run()
-    assert not (tmp_path / "experiment_tracking").exists()
+    assert not (tmp_path / "experiment_tracking" / "runs").exists()
 
 
 @pytest.mark.parametrize("root", ["x\0y", "n" * 300, "~nobody-of-this-name/x"])
