@@ -76,22 +76,23 @@ def import_store(context: MLOpsContext, source: StrPath) -> dict[str, Any]:
     """
     local_root(context.storage)
     data = {"source": os.fspath(source)}
-    return context.observers.perform(
-        Operation.STORE_IMPORT,
-        data,
-        lambda data: _import_store(context, data["source"]),
-        lambda taken: {**data, **taken},
-    )
-
-
-def _import_store(context: MLOpsContext, source: StrPath) -> dict[str, Any]:
     with _opened(source) as folder:
-        ensure_format(context.storage)
-        other = LocalStorageBackend(folder)
-        taken = _Import(context, other).take()
-        models: Models = take_models(other, context.storage)
-        # Also what an import that was killed left half done, and the index.
-        context.model_registry.repair()
+        # Only now: what cannot be opened leaves no record where there may be no store yet.
+        return context.observers.perform(
+            Operation.STORE_IMPORT,
+            data,
+            lambda _: _take(context, folder),
+            lambda taken: {**data, **taken},
+        )
+
+
+def _take(context: MLOpsContext, folder: str) -> dict[str, Any]:
+    ensure_format(context.storage)
+    other = LocalStorageBackend(folder)
+    taken = _Import(context, other).take()
+    models: Models = take_models(other, context.storage)
+    # Also what an import that was killed left half done, and the index.
+    context.model_registry.repair()
     return {
         **asdict(taken),
         "there_already": taken.there_already + models.there_already,
