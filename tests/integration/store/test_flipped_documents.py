@@ -1,4 +1,4 @@
-"""Every byte of each document is flipped in turn: nothing breaks, verify names the file."""
+"""Bits of each document are flipped, all over it: nothing breaks, verify names the file."""
 
 from __future__ import annotations
 
@@ -68,12 +68,13 @@ def use(store: Path) -> None:
             read(tracker)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("pattern", [*NAMED, *OTHERS])
 def test_a_flipped_byte_of_a_document(
     whole: Path, tmp_path: Path, pattern: str, request: pytest.FixtureRequest
 ) -> None:
     """No verb raises what is not ours; of what users wrote, verify names the document."""
-    every = 1 if request.config.getoption("--torture") else 60
+    every = 7 if request.config.getoption("--torture") else 60
     source = min(whole.glob(pattern))
     seen = 0
     for number, changed in enumerate(flips(source, every, seed=len(pattern))):

@@ -153,6 +153,7 @@ def turns(request: pytest.FixtureRequest, calls: list[str]) -> list[int]:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.timeout(3600)
 def test_a_death_at_any_call_leaves_the_old_or_the_new(
     tmp_path: Path,
     case: tuple[Action, str],
@@ -216,6 +217,7 @@ def restore(scene: Scene, path: str, before: dict[str, bytes]) -> None:
     assert scene.content(path) == before
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["ENOSPC", "EIO"])
 def test_a_failing_call_leaves_the_old_or_the_new(
     tmp_path: Path,
@@ -282,6 +284,7 @@ WRITER = """if True:
 """
 
 
+@pytest.mark.timeout(3600)
 def test_two_processes_that_replace_one_artifact_are_killed(
     tmp_path: Path, request: pytest.FixtureRequest, torture_report: Callable[..., None]
 ) -> None:
