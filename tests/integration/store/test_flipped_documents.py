@@ -15,6 +15,8 @@ from tauro.tracking import ExperimentTracker
 
 from ._stores import fill, problems
 
+pytestmark = pytest.mark.faults
+
 RUNS, EXPERIMENTS = "experiment_tracking/runs/*", "experiment_tracking/experiments"
 NAMED = [f"{RUNS}/0*.json", f"{EXPERIMENTS}/0*.json"]
 OTHERS = [

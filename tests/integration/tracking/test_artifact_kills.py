@@ -23,6 +23,8 @@ from tauro.flavors import load_model
 from tauro.tracking import ExperimentTracker
 from tauro.tracking._incoming import STAGING, remove_staging
 
+pytestmark = pytest.mark.faults
+
 OLD = {"big.bin": b"old" * 50_000, "only-old.txt": b"stays", "sub/x.txt": b"old"}
 NEW = {"big.bin": b"new!" * 50_000, "only-new.txt": b"comes", "sub/x.txt": b"new"}
 
