@@ -13,6 +13,7 @@ from tauro.errors import FlavorError
 from tauro.flavors._folder import ModelFolder
 from tauro.flavors._pickles import from_joblib, from_pickle, to_pickle
 from tauro.flavors._protocol import Flavor, Predictor, Saved, SaveOptions, cannot_predict
+from tauro.flavors._skops import reproducible
 from tauro.flavors._trust import Trust
 
 # What scikit-learn's own estimators are made of and skops's list leaves to the caller (found by
@@ -61,7 +62,7 @@ class SklearnFlavor(Flavor):
         skops = load("skops.io", extra=self.extra, purpose="saving a scikit-learn model")
         unsupported = load("skops.io.exceptions:UnsupportedTypeException")
         try:
-            data: bytes = skops.dumps(model)
+            data = reproducible(skops.dumps(model))
             untrusted = _untrusted(skops, data)
             reason = next(
                 (f"{name} has no importable name" for name in untrusted if _UNNAMED.search(name)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -201,3 +203,36 @@ def test_a_partial_is_trusted_no_more_than_its_function(tmp_path: Path) -> None:
         assert bool(spec.untrusted or spec.runs_code) == (function is eval)
     with pytest.raises(UntrustedModelError):
         load_model(tmp_path / "code")
+
+
+def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
+    """Also an equal one that was fitted anew, at other addresses and at another time."""
+    saved = []
+    for name in ("first", "again"):
+        model = make_pipeline(
+            ColumnTransformer(
+                [("n", StandardScaler(), ["a", "b"]), ("c", OneHotEncoder(), ["city"])]
+            ),
+            RandomForestClassifier(n_estimators=3, random_state=0),
+        ).fit(X, Y)
+        for turn in range(2):
+            save_model(model, tmp_path / f"{name}-{turn}", input_example=X)
+            saved.append((tmp_path / f"{name}-{turn}" / "model.skops").read_bytes())
+    assert saved[0] == saved[1]
+    assert saved[2] == saved[3]
+    with zipfile.ZipFile(io.BytesIO(saved[0])) as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+        assert "000001.npy" in archive.namelist()
+    loaded = load_model(tmp_path / "again-1")
+    assert loaded.predict(X).tolist() == model.predict(X).tolist()
+
+
+def test_what_is_one_object_stays_one(tmp_path: Path) -> None:
+    shared = np.arange(5.0)
+    model = Doubler()
+    model.first, model.second, model.other = shared, shared, np.arange(5.0)
+    save_model(model, tmp_path / "m")
+    native = load_model(tmp_path / "m", trusted=[Doubler]).native
+    assert native.first is native.second
+    assert native.other is not native.first
+    assert native.other.tolist() == shared.tolist()

@@ -209,9 +209,12 @@ def test_an_object_that_is_a_folder_is_kept_as_files_without_its_links(
 def test_the_same_object_is_the_same_version_where_that_is_asked_for(
     registry: ModelRegistry,
 ) -> None:
-    for _ in range(2):
-        version = registry.register_model(model=Threshold(), name="rule", idempotent=True)
-        assert version.version == 1
+    for name, model in (("rule", Threshold()), ("churn", MODEL)):
+        for _ in range(2):
+            version = registry.register_model(
+                model=model, name=name, input_example=X, idempotent=True
+            )
+            assert version.version == 1
     if isinstance(registry.storage, LocalStorageBackend):
         assert not list((registry.storage.root / "model_registry/staging").glob("*"))
 
