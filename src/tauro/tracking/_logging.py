@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tauro._internal import _clock
 from tauro.errors import TrackingValidationError
 from tauro.events import Operation
@@ -28,20 +26,26 @@ from tauro.tracking._inputs import describe_input
 from tauro.tracking._lifecycle import LifecycleVerbs
 from tauro.tracking._models import ArtifactRecord, DatasetInput, LoggedModel, RunRecord
 from tauro.tracking._run import Run
-from tauro.tracking._values import check_mapping, clean_parameters, clean_tags, clean_text
+from tauro.tracking._values import (
+    check_mapping,
+    clean_column,
+    clean_parameters,
+    clean_tags,
+    clean_text,
+    time_in_ns,
+    times_in_ns,
+)
 from tauro.validation import validate_metric_key, validate_metric_step, validate_metric_value
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from tauro.types import StrPath
 
 _LONGEST_NOTE = 1 << 20
 _LONGEST_NAME = 500
 _JOINED_SECONDS = 1.0
-_LATEST_MS = (2**63 - 1) // 1_000_000
-_NS_PER_MS = 1_000_000
 
 
 class LogVerbs(LifecycleVerbs):
@@ -121,7 +125,7 @@ class LogVerbs(LifecycleVerbs):
         timestamp: int | None,
     ) -> None:
         append = self._appender(run_id).point
-        time_ns = None if timestamp is None else _ns(timestamp)
+        time_ns = None if timestamp is None else time_in_ns(timestamp)
         if not self._metric_watch.active:
             append(key, value, step, time_ns, metadata)
             return
@@ -160,7 +164,7 @@ class LogVerbs(LifecycleVerbs):
                     run_id or self._to_write(None), key, value, whole, None, timestamp
                 )
             return
-        appender.row(points, whole, _clock.now_ns() if timestamp is None else _ns(timestamp))
+        appender.row(points, whole, _clock.now_ns() if timestamp is None else time_in_ns(timestamp))
 
     def log_metrics_batch(
         self,
@@ -185,10 +189,10 @@ class LogVerbs(LifecycleVerbs):
         """
         named = dict(columns.items()) if hasattr(columns, "items") else columns
         arrays = {
-            validate_metric_key(key, error=TrackingValidationError): _column(key, values)
+            validate_metric_key(key, error=TrackingValidationError): clean_column(key, values)
             for key, values in check_mapping(named, "columns").items()
         }
-        times = None if timestamps is None else _times_ns(timestamps)
+        times = None if timestamps is None else times_in_ns(timestamps)
         run = self._to_write(run_id)
         self._log.writer(run.experiment_id, run.run_id).append_columns(arrays, steps, times)
 
@@ -460,47 +464,3 @@ class LogVerbs(LifecycleVerbs):
 
 def _named(run: Run) -> dict[str, Any]:
     return {"run_id": run.run_id, "experiment_id": run.experiment_id}
-
-
-def _ns(timestamp: int) -> int:
-    if isinstance(timestamp, bool) or not isinstance(timestamp, (int, np.integer)):
-        raise TrackingValidationError(
-            f"timestamp is {timestamp!r}; expected whole milliseconds since the epoch.",
-            suggestions=["int(time.time() * 1000) is now."],
-        )
-    if abs(timestamp) > _LATEST_MS:
-        raise TrackingValidationError(
-            f"timestamp is {_shown(timestamp)}; expected milliseconds since the epoch, at most "
-            f"{_LATEST_MS}.",
-            suggestions=["int(time.time() * 1000) is now."],
-        )
-    return int(timestamp) * _NS_PER_MS
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def _column(key: str, values: ArrayLike) -> NDArray[Any]:
-    column = np.asarray(values)
-    if column.ndim != 1 or column.dtype.kind not in "fiu":
-        raise TrackingValidationError(
-            f"The column {key!r} is of shape {column.shape} and type {column.dtype}; expected "
-            "numbers of shape (n,).",
-            context={"metric": str(key)},
-        )
-    return column
-
-
-def _times_ns(timestamps: ArrayLike) -> NDArray[np.int64]:
-    """Return times in nanoseconds, from milliseconds or from numpy's times."""
-    times = np.asarray(timestamps)
-    if times.dtype.kind == "M":
-        return times.astype("datetime64[ns]").astype(np.int64)
-    if times.dtype.kind not in "iu" or (times.size and np.abs(times).max() > _LATEST_MS):
-        raise TrackingValidationError(
-            f"timestamps are of type {times.dtype}; expected whole milliseconds since the epoch, "
-            f"at most {_LATEST_MS}, or datetime64."
-        )
-    return times.astype(np.int64) * _NS_PER_MS

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from tauro.errors import TrackingValidationError
 from tauro.types import JsonValue
@@ -13,6 +15,12 @@ from tauro.validation import (
     validate_run_name,
     validate_tag,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_NS_PER_MS: Final = 1_000_000
+_LATEST_MS: Final = (2**63 - 1) // _NS_PER_MS
 
 
 def clean_experiment_name(name: Any) -> str:
@@ -80,3 +88,49 @@ def check_mapping(values: Any, what: str) -> Mapping[Any, Any]:
 
 def _items(values: Any, what: str) -> list[tuple[Any, Any]]:
     return list(check_mapping(values, what).items())
+
+
+def time_in_ns(timestamp: int) -> int:
+    """Return a time in nanoseconds, from whole milliseconds since the epoch."""
+    if isinstance(timestamp, bool) or not isinstance(timestamp, (int, np.integer)):
+        raise TrackingValidationError(
+            f"timestamp is {timestamp!r}; expected whole milliseconds since the epoch.",
+            suggestions=["int(time.time() * 1000) is now."],
+        )
+    if abs(timestamp) > _LATEST_MS:
+        raise TrackingValidationError(
+            f"timestamp is {_shown(timestamp)}; expected milliseconds since the epoch, at most "
+            f"{_LATEST_MS}.",
+            suggestions=["int(time.time() * 1000) is now."],
+        )
+    return int(timestamp) * _NS_PER_MS
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def clean_column(key: str, values: ArrayLike) -> NDArray[Any]:
+    """Return a column of values of a metric."""
+    column = np.asarray(values)
+    if column.ndim != 1 or column.dtype.kind not in "fiu":
+        raise TrackingValidationError(
+            f"The column {key!r} is of shape {column.shape} and type {column.dtype}; expected "
+            "numbers of shape (n,).",
+            context={"metric": str(key)},
+        )
+    return column
+
+
+def times_in_ns(timestamps: ArrayLike) -> NDArray[np.int64]:
+    """Return times in nanoseconds, from milliseconds or from numpy's times."""
+    times = np.asarray(timestamps)
+    if times.dtype.kind == "M":
+        return times.astype("datetime64[ns]").astype(np.int64)
+    if times.dtype.kind not in "iu" or (times.size and np.abs(times).max() > _LATEST_MS):
+        raise TrackingValidationError(
+            f"timestamps are of type {times.dtype}; expected whole milliseconds since the epoch, "
+            f"at most {_LATEST_MS}, or datetime64."
+        )
+    return times.astype(np.int64) * _NS_PER_MS
