@@ -20,7 +20,8 @@ class PolarsEngine:
     """Reads and writes by polars' own functions; Excel files by way of pandas."""
 
     name: Final = "polars"
-    errors = (*READ_ERRORS, PolarsError, pa.ArrowException)
+    # The first releases of polars 1 raise what the reader of JSON lines found as a RuntimeError.
+    errors = (*READ_ERRORS, PolarsError, pa.ArrowException, RuntimeError)
 
     def require(self, spec: DatasetSpec) -> None:
         """Check that the reader of Excel files is there; polars takes every format."""
