@@ -17,12 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tauro._internal import _active
+from tauro._internal import _active, _ids
 from tauro.errors import MLOpsError
-
-# On a loaded machine an example may take any time; how long says nothing of what is right.
-settings.register_profile("tauro", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tauro")
 
 # Children that tests start must find the environment's own temporary and cache folders, never the
 # user's store.
@@ -147,8 +143,10 @@ def _machine() -> str:
 
 @pytest.fixture(autouse=True)
 def _no_run_of_another_test() -> None:
-    """Let no run that a test left open be the active one of the next."""
+    """Let no run that a test left open be the active one of the next, nor its clock that of ids."""
     _active.forget_runs()
+    # Identifiers rise, also where the clock is set back: after a test that moved it on for ever.
+    _ids.start_anew()
 
 
 @pytest.fixture(autouse=True)

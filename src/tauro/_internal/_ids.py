@@ -46,9 +46,10 @@ def created_at(identifier: str) -> datetime:
     return datetime.fromtimestamp((millis & ((1 << 48) - 1)) / 1000, UTC)
 
 
-def _forget_parent() -> None:
+def start_anew() -> None:
+    """Forget the last identifier: in a child process, or where a test had moved the clock."""
     global _last, _lock
     _last, _lock = (0, 0), threading.Lock()
 
 
-os.register_at_fork(after_in_child=_forget_parent)
+os.register_at_fork(after_in_child=start_anew)
