@@ -48,18 +48,20 @@ class WritesInTwoSteps(MemoryStorageBackend):
 
     def __init__(self) -> None:
         super().__init__()
+        self._half = -1
         self._was_read = threading.Event()
 
     def write_bytes(self, path: str, data: bytes) -> StorageMetadata:
         super().write_bytes(path, data[: len(data) // 2])
         if len(data) > 10_000 and threading.current_thread() is not threading.main_thread():
-            self._was_read.clear()
+            self._half = len(data) // 2
             self._was_read.wait(10)
         return super().write_bytes(path, data)
 
     def read_bytes(self, path: str) -> bytes:
         data = super().read_bytes(path)
-        self._was_read.set()
+        if len(data) == self._half:
+            self._was_read.set()
         return data
 
 
@@ -181,23 +183,23 @@ class LeavesAMomentWithout(MemoryStorageBackend):
 
     def __init__(self) -> None:
         super().__init__()
-        self._was_read = threading.Event()
-        self._missed = False
+        self._missed = threading.Event()
 
     def move(self, src: str, dest: str, *, replace: bool = False) -> None:
         if replace and src != dest:
             self.stat(src)
             self.delete(dest)
-            if threading.current_thread() is not threading.main_thread() and not self._missed:
-                self._was_read.clear()
-                self._missed = self._was_read.wait(10)
+            if threading.current_thread() is not threading.main_thread():
+                # Readers go on until they miss it; those that have are not waited for again.
+                self._missed.wait(10)
         super().move(src, dest)
 
     def read_bytes(self, path: str) -> bytes:
         try:
             return super().read_bytes(path)
-        finally:
-            self._was_read.set()
+        except StorageNotFoundError:
+            self._missed.set()
+            raise
 
 
 class MovesInto(MemoryStorageBackend):
