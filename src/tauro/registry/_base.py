@@ -13,8 +13,8 @@ from tauro.registry._index import IndexPublisher
 from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import Change, ModelMetadata
 from tauro.registry._version import ModelVersion, VersionOwner, make_version
-from tauro.storage import StorageBackend
-from tauro.types import Durability
+from tauro.storage import StorageBackend, open_storage
+from tauro.types import Durability, StrPath
 
 RunFacts = Callable[[str], Mapping[str, Any] | None]
 
@@ -23,7 +23,7 @@ class RegistryBase:
     """The parts of a registry.
 
     Args:
-        storage: The store.
+        storage: The store, or its folder or URL.
         observers: Hooks, events, metrics and audit log.
         durability: What an acknowledged change survives.
         run_facts: Returns what is known of a run.
@@ -31,13 +31,13 @@ class RegistryBase:
 
     def __init__(
         self,
-        storage: StorageBackend,
+        storage: StorageBackend | StrPath,
         observers: Observers | None,
         durability: Durability,
         run_facts: RunFacts | None,
     ) -> None:
-        self.storage = storage
-        self._core = RegistryCore(storage.uncached(), observers or get_observers(), durability)
+        self.storage = storage if isinstance(storage, StorageBackend) else open_storage(storage)
+        self._core = RegistryCore(self.storage.uncached(), observers or get_observers(), durability)
         self._run_facts = run_facts
         self._index = IndexPublisher(self._core)
         weakref.finalize(self, self._index.flush_at_exit)

@@ -25,7 +25,7 @@ class ModelRegistry(ReadVerbs, ChangeVerbs, RemoveVerbs):
     history of every change is kept.
 
     Args:
-        storage: The store.
+        storage: The store, or its folder or URL.
         observers: Hooks, events, metrics and audit log; the process-wide ones by default.
         durability: What an acknowledged change survives: ``disk`` or ``process``.
         max_versions_per_model: Keep this many versions; older ones that are not in use are deleted
@@ -36,7 +36,7 @@ class ModelRegistry(ReadVerbs, ChangeVerbs, RemoveVerbs):
 
     def __init__(
         self,
-        storage: StorageBackend,
+        storage: StorageBackend | StrPath,
         *,
         observers: Observers | None = None,
         durability: Durability = "disk",

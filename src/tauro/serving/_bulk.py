@@ -171,7 +171,8 @@ def _batches(source: Path, rows: int, columns: Sequence[ColumnSpec]) -> Iterator
             options = pa.csv.ConvertOptions(column_types=types)
             yield from pa.csv.open_csv(source, convert_options=options)
         elif source.suffix.lower() in (".parquet", ".pq"):
-            with pq.ParquetFile(source) as file:
+            # Read ahead, the whole file would stay in memory until its end.
+            with pq.ParquetFile(source, pre_buffer=False) as file:
                 yield from file.iter_batches(batch_size=rows)
         else:
             raise ValidationError(

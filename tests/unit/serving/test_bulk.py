@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.unit.serving.conftest import NAME, ROWS, make_model, register
@@ -135,3 +137,32 @@ def test_texts_of_a_csv_stay_texts_in_every_chunk(registry: ModelRegistry, tmp_p
     found = pd.read_parquet(output)
     assert found["soil"].tolist() == many["soil"].tolist()
     assert found["prediction"].tolist() == model.predict(many).tolist()
+
+
+def test_memory_does_not_grow_with_the_file(registry: ModelRegistry, tmp_path: Path) -> None:
+    """What Arrow holds between two chunks is the same in a file of 8 groups and of 64."""
+    register(registry)
+    held = {}
+    for groups in (8, 64):
+        source = tmp_path / f"{groups}.parquet"
+        rows = pd.concat([ROWS] * 10_000, ignore_index=True)
+        # What does not compress: it is the bytes of the file that must not stay.
+        rows["noise"] = np.random.default_rng(0).normal(size=len(rows))
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+        with pq.ParquetWriter(source, table.schema) as writer:
+            for _ in range(groups):
+                writer.write_table(table)
+        before, seen = pa.total_allocated_bytes(), []
+        predict_file(
+            registry,
+            ModelChoice(NAME),
+            source,
+            tmp_path / "out.parquet",
+            chunk_rows=len(rows),
+            on_rows=lambda _, seen=seen, before=before: seen.append(  # type: ignore[misc]
+                pa.total_allocated_bytes() - before
+            ),
+        )
+        assert len(seen) == groups
+        held[groups] = max(seen)
+    assert held[64] < 2 * held[8]
