@@ -152,7 +152,8 @@ def test_memory_does_not_grow_with_the_file(registry: ModelRegistry, tmp_path: P
         with pq.ParquetWriter(source, table.schema) as writer:
             for _ in range(groups):
                 writer.write_table(table)
-        before, seen = pa.total_allocated_bytes(), []
+        before = pa.total_allocated_bytes()
+        seen: list[int] = []
         predict_file(
             registry,
             ModelChoice(NAME),
