@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +16,7 @@ import pytest
 
 from tauro.catalog import Dataset
 from tauro.errors import DatasetError, DatasetNotFoundError
+from tauro.testing._threads import at_once
 
 _TURNS = 10
 
@@ -145,7 +145,7 @@ class DatasetSuite(ABC):
 
     def test_saves_at_once_leave_one_of_them(self, dataset: Dataset) -> None:
         values = [self.value(number) for number in range(4)]
-        _at_once([partial(dataset.save, value) for value in values])
+        at_once([partial(dataset.save, value) for value in values])
         loaded = dataset.load()
         assert any(self.same(loaded, number) for number in range(4))
 
@@ -169,25 +169,4 @@ class DatasetSuite(ABC):
                 loaded = dataset.load()
                 assert any(self.same(loaded, number) for number in range(_TURNS))
 
-        _at_once([write, read, read])
-
-
-def _at_once(calls: list[Callable[[], None]]) -> None:
-    """Call functions in threads that start together; raise what any of them raised."""
-    together = threading.Barrier(len(calls))
-    errors: list[BaseException] = []
-
-    def run(call: Callable[[], None]) -> None:
-        together.wait()
-        try:
-            call()
-        except BaseException as error:  # noqa: BLE001 - raised below, in the test's own thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+        at_once([write, read, read])

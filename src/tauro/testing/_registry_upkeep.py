@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tauro.events import HookType, Observers
 from tauro.registry import ModelRegistry, ModelVersion
 from tauro.storage import StorageBackend
 from tauro.testing._registry_fixtures import RegistryFixtures
+from tauro.testing._threads import at_once
 
 
 class UpkeepSuite(RegistryFixtures):
@@ -212,7 +212,7 @@ class UpkeepSuite(RegistryFixtures):
         def work(owner: ModelRegistry) -> None:
             numbers.extend(owner.register_model("fraud", artifact).version for _ in range(5))
 
-        _in_threads([lambda owner=owner: work(owner) for owner in (registry, other) * 2])
+        at_once([lambda owner=owner: work(owner) for owner in (registry, other) * 2])
         assert sorted(numbers) == list(range(1, 21))
 
     def test_racing_promotions_leave_one_production(
@@ -222,7 +222,7 @@ class UpkeepSuite(RegistryFixtures):
             for _ in range(4):
                 owner.promote_model("fraud", version, "Production")
 
-        _in_threads(
+        at_once(
             [
                 lambda owner=owner, version=version: work(owner, version)
                 for owner in (registry, other)
@@ -232,22 +232,3 @@ class UpkeepSuite(RegistryFixtures):
         stages = [row["stage"] for row in registry.list_model_versions("fraud")]
         assert stages.count("Production") == 1
         assert stages == [row["stage"] for row in other.list_model_versions("fraud")]
-
-
-def _in_threads(jobs: list[Any]) -> None:
-    """Run jobs at the same time; raise what one of them raised."""
-    errors: list[BaseException] = []
-
-    def guarded(job: Any) -> None:
-        try:
-            job()
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
