@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from tauro._internal._json import decode
+from tauro._internal._json import decode, decode_checked
 from tauro.errors import StorageExistsError, StorageNotFoundError
 from tauro.mlops._export_models import in_order, model_folders
 from tauro.registry._artifacts import STAGING, artifact_key
@@ -74,12 +74,16 @@ def _place(key: str, folder: str) -> tuple[int, int]:
 
 
 _METADATA: Final = msgspec.json.Decoder(ModelMetadata)
-_DECODERS: Final = (_METADATA, msgspec.json.Decoder(Change), msgspec.json.Decoder())
+_DECODERS: Final[tuple[msgspec.json.Decoder[Any], ...]] = (
+    _METADATA,
+    msgspec.json.Decoder(Change),
+    msgspec.json.Decoder(),
+)
 
 
 def _is_whole(data: bytes, kind: int) -> bool:
     try:
-        decode(data, _DECODERS[kind])
+        decode_checked(data, _DECODERS[kind])
     except msgspec.DecodeError:
         return False
     return True

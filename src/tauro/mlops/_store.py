@@ -98,7 +98,8 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
     """Complete what dead processes left half done; never drop a good record.
 
     Returns:
-        ``registry``: how much of the registry was completed; ``runs``: the ids of the abandoned
+        ``registry``: how many registrations and renamings were completed, and documents of models
+        brought back from the index; ``runs``: the ids of the abandoned
         runs that were ended as FAILED; ``points``: how many points of metrics went to new parts;
         ``put_aside``: damaged files, where they are now.
 
@@ -109,12 +110,13 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
 
     def repair(_: dict[str, Any]) -> dict[str, Any]:
         repaired = context.experiment_tracker.repair()
+        models = context.model_registry.repair()
         done = repaired.compactions
         return {
-            "registry": context.model_registry.repair(),
+            "registry": models.completed + models.restored,
             "runs": repaired.ended,
             "points": sum(each.points for each in done),
-            "put_aside": [path for each in done for path in each.put_aside],
+            "put_aside": [*models.put_aside, *(path for each in done for path in each.put_aside)],
         }
 
     data = {"location": context.storage.uri}

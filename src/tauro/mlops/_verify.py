@@ -10,7 +10,6 @@ import msgspec
 from tauro._internal import _fs
 from tauro.errors import CorruptDataError, StorageNotFoundError
 from tauro.events import FileAuditSink
-from tauro.registry._listing import INDEX
 from tauro.storage import StorageBackend, SupportsLocalPath, read_format
 from tauro.storage._format import FORMAT_KEY, no_store
 from tauro.tracking import Damage
@@ -46,7 +45,6 @@ def mark_damage(storage: StorageBackend) -> Damage | None:
 def verify_around(storage: StorageBackend) -> Iterator[Damage]:
     """Yield what is wrong with all that is neither a document, nor metrics, nor an artifact."""
     yield from _names(storage)
-    yield from _registry_view(storage)
     if isinstance(storage, SupportsLocalPath):
         root = str(storage.local_path())
         layout = Layout(root)
@@ -75,15 +73,6 @@ def _names(storage: StorageBackend) -> Iterator[Damage]:
         claim = name_key(record.name)
         if not storage.exists(claim) and decode_experiment(storage.read_bytes(key)) == record:
             yield Damage(claim, f"is missing; the experiment {record.name!r} has that name")
-
-
-def _registry_view(storage: StorageBackend) -> Iterator[Damage]:
-    try:
-        storage.read_dataframe(INDEX)
-    except StorageNotFoundError:
-        return
-    except CorruptDataError as error:
-        yield Damage(INDEX, f"is not readable and will be made anew: {error.message}")
 
 
 def _state_file(root: str, layout: Layout) -> Iterator[Damage]:

@@ -84,9 +84,10 @@ class RegistryCore:
 
     def all_ledgers(self) -> Iterator[tuple[str, ModelLedger]]:
         """Yield the name and the documents of every model, opened and refreshed, by name."""
-        yield from by_name(filter(None, map(self.opened, self._folders())))
+        yield from by_name(filter(None, map(self.opened, self.folders())))
 
-    def _folders(self) -> set[str]:
+    def folders(self) -> set[str]:
+        """Return the folder names of all models, renamed and deleted ones included."""
         start = len(METADATA) + 1
         return {path[start:].partition("/")[0] for path in self.storage.list_paths(METADATA)}
 

@@ -8,7 +8,6 @@ next change, ``compact`` or ``repair`` brings up to date.
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 import time
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tauro._internal._arrow import native_reader
 from tauro._internal._clock import now
+from tauro._internal._json import with_checksum
 from tauro.errors import (
+    CorruptDataError,
     StorageConflictError,
     StorageError,
     StorageExistsError,
@@ -26,8 +26,14 @@ from tauro.errors import (
 )
 from tauro.registry._artifacts import artifact_key
 from tauro.registry._core import RegistryCore
+from tauro.registry._index_file import (
+    INDEX,
+    changes_text,
+    decode_index,
+    document_text,
+    encode_index,
+)
 from tauro.registry._ledger import METADATA, ModelLedger
-from tauro.registry._listing import INDEX, changes_text, document_text
 from tauro.registry._values import metric_from_json
 
 if TYPE_CHECKING:
@@ -74,11 +80,15 @@ class IndexPublisher:
             self.flush()
 
     def rebuild(self) -> None:
-        """Publish every model anew and drop what is no longer there."""
-        names = [name for name, _ in self._core.all_ledgers()]
+        """Publish every model anew and drop those that are no longer there."""
         with self._guard:
-            self._replace({name: self._core.own_ledger(name) for name in names}, keep=False)
+            self._replace(self._all(), keep=False)
+            _mark(self._core)
             self._dirty.clear()
+
+    def _all(self) -> dict[str, ModelLedger]:
+        names = [name for name, _ in self._core.all_ledgers()]
+        return {name: self._core.own_ledger(name) for name in names}
 
     def _publish(self) -> None:
         started = time.monotonic()
@@ -96,13 +106,15 @@ class IndexPublisher:
     def _replace(self, ledgers: dict[str, ModelLedger], *, keep: bool) -> None:
         import pyarrow as pa
 
-        rows = [row for ledger in ledgers.values() for row in _rows(ledger)]
         for _ in range(_ATTEMPTS):
             present, etag = self._read()
+            if present is None and keep:
+                # It was deleted or damaged: the rows of the others are made anew, too.
+                ledgers = {**self._all(), **ledgers}
+            rows = [row for ledger in ledgers.values() for row in _rows(ledger)]
             parts = [_table(rows)]
-            if keep and present is not None:
-                others = [name not in ledgers for name in present.column("name").to_pylist()]
-                parts.append(present.filter(pa.array(others, type=pa.bool_())))
+            if present is not None:
+                parts.append(_staying(present, ledgers, rows, keep=keep))
             table = pa.concat_tables(parts, promote_options="permissive")
             order = [("name", "ascending"), ("version", "ascending")]
             if self._write(table.sort_by(order), etag):
@@ -110,40 +122,51 @@ class IndexPublisher:
         _log.warning("The index of the model registry is behind: too many write it at once.")
 
     def _read(self) -> tuple[pa.Table | None, str | None]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        storage = self._core.quick
+        storage, etag = self._core.quick, None
         try:
             etag = storage.stat(INDEX).etag
-            table = pq.ParquetFile(native_reader(storage.read_bytes(INDEX))).read()
-        except StorageNotFoundError:
-            return None, None
-        except (pa.ArrowException, OSError):
+            table = decode_index(storage.read_bytes(INDEX))
+        except (StorageNotFoundError, CorruptDataError):
             return None, etag
-        return (table if "name" in table.column_names else None), etag
+        return (table if {"name", "version"} <= set(table.column_names) else None), etag
 
     def _write(self, table: pa.Table, etag: str | None) -> bool:
-        import pyarrow.parquet as pq
-
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
-        storage = self._core.quick
+        data, storage = encode_index(table), self._core.quick
         try:
             if etag is None:
-                storage.create_bytes(INDEX, buffer.getvalue())
+                storage.create_bytes(INDEX, data)
                 _mark(self._core)
             else:
-                storage.replace_bytes(INDEX, buffer.getvalue(), etag=etag)
+                storage.replace_bytes(INDEX, data, etag=etag)
         except (StorageExistsError, StorageConflictError, StorageNotFoundError):
             return False
         return True
 
 
+def _staying(
+    present: pa.Table, ledgers: dict[str, ModelLedger], rows: list[dict[str, Any]], *, keep: bool
+) -> pa.Table:
+    """Return the rows that are not made anew.
+
+    Those of other models; and where a version's document cannot be read any more, the row that was
+    made when it could: `repair` brings the document back from it.
+    """
+    import pyarrow as pa
+
+    made = {(row["name"], row["version"]) for row in rows}
+    there = {name for name, ledger in ledgers.items() if not ledger.state.moved_to}
+    columns = (present.column(name).to_pylist() for name in ("name", "version"))
+    stays = [
+        name in there and (name, version) not in made if name in ledgers else keep
+        for name, version in zip(*columns, strict=True)
+    ]
+    return present.filter(pa.array(stays, type=pa.bool_()))
+
+
 def _mark(core: RegistryCore) -> None:
     mark = {"format": 1, "created_at": now()}
     try:
-        core.quick.create_bytes(MARKER, msgspec.json.encode(mark))
+        core.quick.create_bytes(MARKER, with_checksum(msgspec.json.encode(mark)))
     except StorageExistsError:
         return
 
@@ -154,7 +177,7 @@ def _rows(ledger: ModelLedger) -> list[dict[str, Any]]:
         state = ledger.state
         if state.moved_to:
             return []
-        rows = []
+        rows, changes = [], ledger.changes
         for number in range(1, ledger.latest + 1):
             document, present = ledger.readable(number), state.of(number)
             if document is None:
@@ -182,10 +205,11 @@ def _rows(ledger: ModelLedger) -> list[dict[str, Any]]:
                     "tags": {k: v for k, v in tags.items() if v is not None},
                     "document": document_text(document),
                     "changes": None,
+                    "change_count": None,
                 }
             )
         if rows:
-            rows[-1]["changes"] = changes_text(ledger.changes)
+            rows[-1].update(changes=changes_text(changes), change_count=len(changes))
         return rows
 
 
@@ -210,6 +234,7 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
         ("deleted", pa.bool_()),
         ("document", pa.string()),
         ("changes", pa.string()),
+        ("change_count", pa.int64()),
     ]
     columns = {name: pa.array([row[name] for row in rows], type=kind) for name, kind in fields}
     for part, kind in (("metrics", pa.float64()), ("tags", pa.string())):

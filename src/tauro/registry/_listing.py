@@ -10,27 +10,16 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
-import msgspec
-
-from tauro._internal._arrow import native_reader
-from tauro.errors import StorageNotFoundError
+from tauro.errors import CorruptDataError, StorageNotFoundError
+from tauro.registry._index_file import COLUMNS, INDEX, Held, decode_index, held_models
 from tauro.registry._ledger import METADATA, ModelLedger, number_of
-from tauro.registry._models import Change, ModelMetadata
 from tauro.registry._names import folder_of
 from tauro.storage import StorageBackend
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-INDEX: Final = "model_registry/models/index.parquet"
-_COLUMNS: Final = {"name": "string", "version": "int64", "document": "string", "changes": "string"}
-# What is longer is not worth carrying through every writing of the index.
-_LONGEST: Final = 1 << 16
 _WORTH: Final = 1000
-_changes_decoder = msgspec.json.Decoder(list[Change])
 Numbers = tuple[int, int]
 
 
@@ -109,18 +98,13 @@ class Listing:
 
     def _read_index(self) -> bool:
         """Read the index if it is there and another than before; tell whether it was read."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         try:
             etag = self._storage.stat(INDEX).etag
             if etag == self._etag:
                 return False
-            data = self._storage.read_bytes(INDEX)
-            table = pq.ParquetFile(native_reader(data)).read(columns=list(_COLUMNS))
-            table = table.select(list(_COLUMNS)).cast(pa.schema(_COLUMNS.items()))
-            self._indexed = dict(_ledgers(self._storage, table))
-        except (StorageNotFoundError, pa.ArrowException, OSError, KeyError, msgspec.DecodeError):
+            table = decode_index(self._storage.read_bytes(INDEX), COLUMNS)
+            self._indexed = dict(_ledgers(self._storage, held_models(table)))
+        except (StorageNotFoundError, CorruptDataError):
             # A view: it is missing, damaged, or of an older Tauro, and the documents are there.
             return False
         self._etag = etag
@@ -142,37 +126,10 @@ def is_worth_reading(models: int) -> bool:
     return models > (_WORTH if "pyarrow.parquet" not in sys.modules else 0)
 
 
-def document_text(document: ModelMetadata) -> str | None:
-    """Return a version's document as the index holds it, None where it is too long."""
-    return _short(msgspec.json.encode(document))
-
-
-def changes_text(changes: list[Change]) -> str | None:
-    """Return a model's changes as the index holds them, None where they are too long."""
-    return _short(msgspec.json.encode(changes))
-
-
-def _short(data: bytes) -> str | None:
-    return data.decode() if len(data) <= _LONGEST else None
-
-
-def _ledgers(storage: StorageBackend, table: pa.Table) -> list[tuple[str, ModelLedger]]:
-    """Return the folder and the documents of every model that the index holds as a whole."""
-    documents: dict[str, dict[int, bytes]] = {}
-    changes: dict[str, str] = {}
-    latest: dict[str, int] = {}
-    columns: dict[str, Any] = table.to_pydict()
-    for name, version, document, changed in zip(*(columns[c] for c in _COLUMNS), strict=True):
-        if name is None or version is None:
-            continue
-        latest[name] = max(latest.get(name, 0), version)
-        if document is not None:
-            documents.setdefault(name, {})[version] = document.encode()
-        if changed is not None:
-            changes[name] = changed
-    found = []
-    for name, text in changes.items():
-        ledger = ModelLedger(storage, folder_of(name))
-        ledger.adopt(latest[name], documents.get(name, {}), _changes_decoder.decode(text))
-        found.append((folder_of(name), ledger))
-    return found
+def _ledgers(storage: StorageBackend, held: Iterable[Held]) -> Iterator[tuple[str, ModelLedger]]:
+    """Yield the folder and the documents of every model that the index holds as a whole."""
+    for model in held:
+        if model.changes is not None:
+            ledger = ModelLedger(storage, folder_of(model.name))
+            ledger.adopt(model.latest, model.documents, model.changes)
+            yield folder_of(model.name), ledger

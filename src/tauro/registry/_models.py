@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from tauro._internal._close import did_you_mean
-from tauro._internal._json import decode
+from tauro._internal._json import decode_checked, strange_fields, with_checksum
 from tauro.errors import CorruptDataError, ValidationError
 from tauro.flavors import ModelSpec
 
@@ -160,17 +160,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""
 
 
+_D = TypeVar("_D", ModelMetadata, Change)
 _encoder = msgspec.json.Encoder()
 
 
 def encode(document: ModelMetadata | Change) -> bytes:
-    """Return a document as JSON that people can read.
+    """Return a document as JSON that people can read, with a checksum.
 
     Raises:
         ValidationError: A text in it cannot be written in UTF-8.
     """
     try:
-        return msgspec.json.format(_encoder.encode(document), indent=2)
+        return with_checksum(msgspec.json.format(_encoder.encode(document), indent=2))
     except UnicodeEncodeError as error:
         raise ValidationError(
             f"The text {error.object[:80]!r} has the character {error.object[error.start]!r} at "
@@ -183,33 +184,47 @@ _metadata_decoder = msgspec.json.Decoder(ModelMetadata)
 _change_decoder = msgspec.json.Decoder(Change)
 
 
-def decode_metadata(data: bytes, path: str) -> ModelMetadata:
+def decode_metadata(data: bytes, path: str, *, strictly: bool = False) -> ModelMetadata:
     """Return the metadata of a JSON document.
 
-    Raises:
-        CorruptDataError: The bytes are not such a document.
-    """
-    try:
-        return decode(data, _metadata_decoder)
-    except msgspec.DecodeError as error:
-        raise _corrupt(path, error) from error
-
-
-def decode_change(data: bytes, path: str) -> Change:
-    """Return the change of a JSON document.
+    Args:
+        data: The bytes of the document.
+        path: Its key.
+        strictly: Whether a field that none of this kind has is damage, too.
 
     Raises:
-        CorruptDataError: The bytes are not such a document.
+        CorruptDataError: The bytes are not such a document, or were changed after it was written.
     """
+    return _decode(data, path, _metadata_decoder, ModelMetadata if strictly else None)
+
+
+def decode_change(data: bytes, path: str, *, strictly: bool = False) -> Change:
+    """Return the change of a JSON document; as :func:`decode_metadata`.
+
+    Raises:
+        CorruptDataError: The bytes are not such a document, or were changed after it was written.
+    """
+    return _decode(data, path, _change_decoder, Change if strictly else None)
+
+
+def _decode(data: bytes, path: str, decoder: msgspec.json.Decoder[_D], kind: type[_D] | None) -> _D:
     try:
-        return decode(data, _change_decoder)
+        found = decode_checked(data, decoder)
+        strange = strange_fields(data, kind.__struct_fields__) if kind is not None else []
     except msgspec.DecodeError as error:
-        raise _corrupt(path, error) from error
+        raise _corrupt(path, str(error)) from error
+    if strange:
+        raise _corrupt(path, f"none has a field {strange[0]!r}")
+    return found
 
 
-def _corrupt(path: str, error: msgspec.DecodeError) -> CorruptDataError:
+def _corrupt(path: str, why: str) -> CorruptDataError:
     return CorruptDataError(
-        f"{path!r} is not a document of the model registry: {error}.",
+        f"{path!r} is not a document of the model registry: {why}.",
         context={"path": path},
-        suggestions=["`tauro store verify` lists every damaged file."],
+        suggestions=[
+            "`tauro store repair` takes it from the registry's index, where that holds it.",
+            "Or bring it back from a copy of the store.",
+            'If it was edited on purpose, remove its field "checksum", its last one.',
+        ],
     )

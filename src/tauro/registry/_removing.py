@@ -9,7 +9,7 @@ from typing import Any
 from tauro._internal._clock import now
 from tauro.errors import ModelNotFoundError, StageConflictError
 from tauro.events import Operation
-from tauro.registry import _decide, _upkeep
+from tauro.registry import _decide, _upkeep, _verify
 from tauro.registry._base import RegistryBase
 from tauro.registry._core import live_versions
 from tauro.registry._ledger import ModelLedger
@@ -184,17 +184,21 @@ class RemoveVerbs(RegistryBase):
             "staging": _upkeep.remove_staging(self._core, staged_for),
         }
 
-    def verify(self, *, hashes: bool = True) -> list[_upkeep.RegistryProblem]:
+    def verify(self, *, hashes: bool = True) -> list[_verify.RegistryProblem]:
         """Return everything that is wrong with the registry's files.
 
         Args:
             hashes: Whether to read every artifact and compare its hash.
         """
-        return list(_upkeep.find_problems(self._core, hashes=hashes))
+        return list(_verify.find_problems(self._core, hashes=hashes))
 
-    def repair(self) -> int:
-        """Complete what dead processes left half done and rebuild the index; return how much."""
-        done = _upkeep.roll_forward(self._core)
+    def repair(self) -> _upkeep.RegistryRepair:
+        """Complete what dead processes left half done, bring lost documents back, index anew.
+
+        A version's document or a change that is missing or damaged is brought back where the index
+        holds it; a damaged one is put aside.
+        """
+        done = _upkeep.repair(self._core)
         self.compact()
         return done
 

@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 
 from tauro._internal._clock import now
+from tauro._internal._json import with_checksum
 from tauro.errors import ModelExistsError, StorageExistsError
 from tauro.events import current_actor
 from tauro.registry import _decide
@@ -30,7 +31,7 @@ from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import Change, ModelMetadata, encode
 from tauro.storage import StorageBackend
 
-_DONE: Final = "renamed.json"
+DONE: Final = "renamed.json"
 
 
 def claim_name(storage: StorageBackend, old: ModelLedger, target: ModelLedger, new: str) -> None:
@@ -80,7 +81,7 @@ class Renaming:
     def complete(self, ledger: ModelLedger) -> None:
         """Do what is left, if the model came to its name by a renaming."""
         first = ledger.readable(1)
-        done = f"{ledger.root}/{_DONE}"
+        done = f"{ledger.root}/{DONE}"
         if (
             first is not None
             and first.moved_from
@@ -92,7 +93,7 @@ class Renaming:
             self._copy(source, ledger, closing)
             self._artifacts.gather(source)
             mark = {"from": first.moved_from, "at": closing.at}
-            self._create(done, msgspec.json.encode(mark))
+            self._create(done, with_checksum(msgspec.json.encode(mark)))
             ledger.refresh()
             self._artifacts.gather(ledger)
         ledger.is_settled = True

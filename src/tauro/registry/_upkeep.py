@@ -1,122 +1,71 @@
-"""Looking after the registry: what is wrong, what can be put right, what can go."""
+"""Looking after the registry: what can be completed, brought back, removed for good."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from tauro._internal._clock import now
-from tauro._internal._ids import created_at
-from tauro.errors import CorruptDataError, StorageError
+from tauro._internal._ids import created_at, new_id
+from tauro.errors import CorruptDataError, StorageExistsError
 from tauro.events import Operation
 from tauro.registry import _decide
 from tauro.registry._artifacts import ARTIFACTS, STAGING, artifact_key
 from tauro.registry._core import RegistryCore
 from tauro.registry._ledger import METADATA, ModelLedger
+from tauro.registry._models import encode
+from tauro.registry._names import folder_of
+from tauro.registry._verify import look_at_documents, lost_documents, read_index
 
-_CHANGE: Final = re.compile(r"[1-9]\d*\.json")
-_FOLDER: Final = re.compile(r"v[1-9]\d*")
-_DOCUMENT: Final = re.compile(r"v[1-9]\d*\.json|transitions/[1-9]\d*\.json|renamed\.json")
+_log = logging.getLogger("tauro.registry")
+DAMAGED: Final = "model_registry/damaged"
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryProblem:
-    """Something that is not as it should be.
+class RegistryRepair:
+    """What a repair did.
 
     Attributes:
-        path: The key it is about.
-        problem: What is wrong.
-        repairable: Whether ``repair`` puts it right.
+        completed: How many registrations and renamings of dead processes were completed.
+        restored: How many lost or damaged documents were brought back from the index.
+        put_aside: Where those that were damaged are now.
     """
 
-    path: str
-    problem: str
-    repairable: bool = False
+    completed: int
+    restored: int
+    put_aside: list[str]
 
 
-def find_problems(core: RegistryCore, *, hashes: bool) -> Iterator[RegistryProblem]:
-    """Yield everything that is wrong.
-
-    Args:
-        core: The registry's models.
-        hashes: Whether to read every artifact and compare its hash.
-    """
-    start = len(METADATA) + 1
-    folders = sorted({p[start:].partition("/")[0] for p in core.storage.list_paths(METADATA)})
-    for folder in folders:
-        ledger = ModelLedger(core.storage, folder)
-        try:
-            ledger.refresh()
-            latest = ledger.latest
-        except StorageError as error:
-            path = str(error.context.details.get("path", f"{METADATA}/{folder}"))
-            yield RegistryProblem(path, error.message)
-            continue
-        yield from _holes(core, ledger)
-        yield from _strangers(core, ledger)
-        yield from _undocumented(core, ledger, folder)
-        for number in range(1, latest + 1):
-            yield from _version_problems(core, ledger, number, hashes=hashes)
+def repair(core: RegistryCore) -> RegistryRepair:
+    """Bring back what the index holds, then complete what dead processes left half done."""
+    restored, aside = _bring_back(core)
+    return RegistryRepair(roll_forward(core), restored, aside)
 
 
-def _holes(core: RegistryCore, ledger: ModelLedger) -> Iterator[RegistryProblem]:
-    """Yield changes that are missing, so that no fold reaches those after them."""
-    folder = f"{ledger.root}/transitions/"
-    there = {path[len(folder) :] for path in core.storage.list_paths(folder.rstrip("/"))}
-    numbers = [int(name[:-5]) for name in there if _CHANGE.fullmatch(name)]
-    for number in range(1, max(numbers, default=0)):
-        path = f"{folder}{number}.json"
-        if number not in numbers and not core.storage.exists(path):
-            yield RegistryProblem(path, "the change is missing; those after it are not seen")
-
-
-def _strangers(core: RegistryCore, ledger: ModelLedger) -> Iterator[RegistryProblem]:
-    """Yield files among a model's documents that no registry made."""
-    for path in core.storage.list_paths(ledger.root):
-        if not _DOCUMENT.fullmatch(path[len(ledger.root) + 1 :]):
-            yield RegistryProblem(path, "it does not belong here")
-
-
-def _undocumented(
-    core: RegistryCore, ledger: ModelLedger, folder: str
-) -> Iterator[RegistryProblem]:
-    """Yield the documents that are missing of versions whose files are there."""
-    start = f"{ARTIFACTS}/{folder}/"
-    names = {p[len(start) :].partition("/")[0] for p in core.storage.list_paths(start.rstrip("/"))}
-    for name in sorted(names):
-        path = f"{ledger.root}/{name}.json"
-        is_later = _FOLDER.fullmatch(name) and int(name[1:]) > ledger.latest
-        # It may have been registered a moment ago.
-        if is_later and not core.storage.exists(path):
-            yield RegistryProblem(path, "it is missing; the files of the version are there")
-
-
-def _version_problems(
-    core: RegistryCore, ledger: ModelLedger, number: int, *, hashes: bool
-) -> Iterator[RegistryProblem]:
-    path = f"{ledger.root}/v{number}.json"
+def _bring_back(core: RegistryCore) -> tuple[int, list[str]]:
     try:
-        document = ledger.metadata(number)
-    except StorageError as error:
-        yield RegistryProblem(path, error.message)
-        return
-    state = ledger.state
-    if state.of(number).purged or state.moved_to:
-        return
-    key = artifact_key(document)
-    if not core.storage.exists(key):
-        staged = core.storage.exists(document.staging)
-        what = "the files wait in staging" if staged else "the files are gone"
-        yield RegistryProblem(key, what, repairable=staged)
-        return
-    if hashes:
-        for file in document.files:
-            problem = core.artifacts.compare(f"{key}/{file.path}", file)
-            if problem:
-                yield RegistryProblem(f"{key}/{file.path}", problem)
+        index = read_index(core.storage)
+    except CorruptDataError as error:
+        _log.warning("%s", error.message)
+        return 0, []
+    count, aside = 0, list[str]()
+    for folder, held in index.models.items() if index.is_checked else ():
+        documents = look_at_documents(core.storage, folder)
+        for key, record in lost_documents(core.storage, held, documents).items():
+            if key in documents:
+                kept = f"{DAMAGED}/{key[len(METADATA) + 1 :]}.{new_id()}"
+                core.storage.write_bytes(kept, core.storage.read_bytes(key))
+                core.storage.write_bytes(key, encode(record))
+                aside.append(kept)
+            else:
+                try:
+                    core.storage.create_bytes(key, encode(record))
+                except StorageExistsError:
+                    continue  # Somebody else brings it back, too.
+            count += 1
+    return count, aside
 
 
 def roll_forward(core: RegistryCore) -> int:
@@ -127,8 +76,8 @@ def roll_forward(core: RegistryCore) -> int:
             state = ledger.state
             if state.of(number).purged or state.moved_to:
                 continue
-            document = ledger.metadata(number)
-            if core.storage.exists(artifact_key(document)):
+            document = ledger.readable(number)
+            if document is None or core.storage.exists(artifact_key(document)):
                 continue
             try:
                 core.artifacts.place(document)
@@ -144,11 +93,16 @@ def remove_staging(core: RegistryCore, older_than: timedelta) -> int:
     old = {name for name in core.artifacts.staged() if created_at(name) < limit}
     if not old:
         return 0
-    used = {
-        ledger.metadata(number).staging
-        for _, ledger in core.all_ledgers()
-        for number in range(1, ledger.latest + 1)
-    }
+    used = set[str]()
+    for folder in core.folders():
+        ledger = core.opened(folder)
+        if ledger is None:
+            return 0  # What a damaged document names nobody knows; its files may wait there.
+        for number in range(1, ledger.latest + 1):
+            document = ledger.readable(number)
+            if document is None:
+                return 0
+            used.add(document.staging)
     removed = [name for name in sorted(old) if f"{STAGING}/{name}" not in used]
     for name in removed:
         core.artifacts.discard(f"{STAGING}/{name}")
@@ -178,5 +132,5 @@ def purge_deleted(core: RegistryCore, older_than: timedelta, why: str) -> list[t
                 _purge(core, ledger, name, number, why)
                 purged.append((name, number))
             if ledger.state.of(number).purged:
-                core.artifacts.discard(artifact_key(ledger.metadata(number)))
+                core.artifacts.discard(f"{ARTIFACTS}/{folder_of(name)}/v{number}")
     return purged

@@ -13,7 +13,7 @@ import pytest
 from tauro.errors import StorageError
 from tauro.events import Observers
 from tauro.registry import ModelRegistry
-from tauro.registry._listing import INDEX
+from tauro.registry._index_file import INDEX
 from tauro.storage import LocalStorageBackend, MemoryStorageBackend, StorageMetadata
 
 

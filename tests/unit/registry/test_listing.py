@@ -14,7 +14,7 @@ from tauro._internal import _fs
 from tauro.errors import ModelNotFoundError
 from tauro.events import Observers
 from tauro.registry import ModelRegistry
-from tauro.registry._listing import INDEX
+from tauro.registry._index_file import INDEX
 from tauro.registry._rename import claim_name
 from tauro.storage import LocalStorageBackend
 
@@ -156,8 +156,9 @@ def test_nothing_is_decided_on_the_index(store: Path, tmp_path: Path) -> None:
     assert registry.get_model_version("churn").metrics == {"auc": 0.9}
     registry.download_artifact("churn", 2, tmp_path / "out")
     assert (tmp_path / "out" / "model.bin").read_bytes() == b"x"
-    assert registry.verify() == []
+    assert {(each.path, each.repairable) for each in registry.verify()} == {(INDEX, True)}
     registry.compact()
+    assert registry.verify() == []
     assert registry.list_models()[0]["metrics"] == {"auc": 0.9}
 
 
