@@ -68,9 +68,14 @@ def check_source(path: StrPath) -> Path:
     Absolute paths are fine, and relative ones start at the working directory.
 
     Raises:
-        PathNotAllowedError: The path has ``..`` segments, or is neither a file nor a folder.
+        PathNotAllowedError: It is no path, has ``..`` segments, or is neither a file nor a folder.
         FileNotFoundError: Nothing is there.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise PathNotAllowedError(
+            f"Got a {type(path).__name__} where the path of a file or folder is expected.",
+            context={"type": type(path).__name__},
+        )
     if not os.fspath(path):
         raise PathNotAllowedError("The path of what is to be copied is empty.")
     source = Path(path)

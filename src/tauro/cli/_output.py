@@ -14,8 +14,14 @@ from typing import Any
 
 import click
 
+from tauro._internal._terminal import cell_width, harmless, padded
 from tauro.cli._options import State
 from tauro.errors import ErrorCode, ExitCode, TauroError, create_error_response
+
+_UNFOLDED = 32
+"""The widest cell that is never folded; an id has 26 columns."""
+_NARROWEST = 10
+"""What a column that is folded must have left for the table to be readable."""
 
 
 class Output:
@@ -45,12 +51,12 @@ class Output:
         return self
 
     def line(self, text: str = "") -> None:
-        """Print a line for people."""
-        print(text, file=sys.stderr if self.json else sys.stdout, flush=True)
+        """Print a line for people; what a terminal would obey is shown written out."""
+        print(harmless(text), file=sys.stderr if self.json else sys.stdout, flush=True)
 
     def status(self, text: str) -> None:
         """Print a line that is not part of the result."""
-        print(text, file=sys.stderr, flush=True)
+        print(harmless(text), file=sys.stderr, flush=True)
 
     def document(self, data: Any) -> None:
         """Print the one JSON document, or, with :meth:`json_lines`, one of them."""
@@ -84,9 +90,9 @@ class Output:
             self.line(empty)
             return
         heads = dict(columns) if columns is not None else {key: key for key in rows[0]}
-        cells = [[to_text(row.get(key)) for key in heads] for row in rows]
-        if sys.stdout.isatty() and not self.json:
-            self._draw(list(heads.values()), cells, title)
+        cells = [[harmless(to_text(row.get(key))) for key in heads] for row in rows]
+        drawn = sys.stdout.isatty() and not self.json
+        if drawn and self._draw([harmless(head) for head in heads.values()], cells, title):
             return
         if title:
             self.line(title)
@@ -100,17 +106,30 @@ class Output:
         for line in aligned([[f"  {name}", to_text(value)] for name, value in values.items()]):
             self.line(line)
 
-    def _draw(self, heads: list[str], cells: list[list[str]], title: str) -> None:
+    def _draw(self, heads: list[str], cells: list[list[str]], title: str) -> bool:
+        """Draw a table, unless the terminal is too narrow for it; tell whether it was.
+
+        Ids, states and numbers stay on one line, so that they can be read and copied; what has
+        spaces, or is long, is folded.
+        """
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=title or None, title_justify="left", header_style="bold")
-        for head in heads:
-            table.add_column(head, overflow="fold")
+        console, table = Console(), Table(title=title or None, title_justify="left")
+        table.header_style = "bold"
+        needed = 1
+        for head, column in zip(heads, zip(*cells, strict=True), strict=True):
+            widest = max(map(cell_width, (head, *column)))
+            whole = widest <= _UNFOLDED and not any(" " in cell for cell in column)
+            needed += 3 + (widest if whole else min(widest, _NARROWEST))
+            table.add_column(Text(head), overflow="fold", no_wrap=whole)
+        if needed > console.width:
+            return False
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
-        Console().print(table)
+        console.print(table)
+        return True
 
     @contextmanager
     def progress(
@@ -156,12 +175,12 @@ class Output:
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield each row as a line, columns aligned by two spaces; line ends inside cells are shown."""
-    shown = [[cell.replace("\n", "\\n") for cell in row] for row in rows]
+    shown = [[harmless(cell).replace("\n", "\\n") for cell in row] for row in rows]
     if not shown:
         return
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    widths = [max(map(cell_width, column)) for column in zip(*shown, strict=True)]
     for row in shown:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield "  ".join(map(padded, row, widths)).rstrip()
 
 
 def to_text(value: Any) -> str:

@@ -22,11 +22,6 @@ def _tracker() -> ExperimentTracker:
     return get_mlops_context().experiment_tracker
 
 
-def _run() -> Run:
-    with _store_named():
-        return _tracker().ensure_run()
-
-
 @contextmanager
 def _store_named() -> Iterator[None]:
     """Where the store cannot be written, say which one was chosen, and how to choose another.
@@ -66,14 +61,20 @@ def active_run() -> Run | None:
     return _tracker().active_run()
 
 
+# The verbs below leave it to the tracker's to open a run where none is active: those do so only
+# when they have found that what is to be kept can be.
+
+
 def log_param(key: str, value: Any) -> None:
     """Record a parameter of the active run, which is opened on first use."""
-    _run().log_param(key, value)
+    with _store_named():
+        _tracker().log_param(None, key, value)
 
 
 def log_params(params: Mapping[str, Any]) -> None:
     """Record parameters of the active run."""
-    _run().log_params(params)
+    with _store_named():
+        _tracker().log_params(params)
 
 
 def log_metric(key: str, value: float, step: int = 0, *, timestamp: int | None = None) -> None:
@@ -85,14 +86,17 @@ def log_metric(key: str, value: float, step: int = 0, *, timestamp: int | None =
         step: The epoch, batch or whatever counts.
         timestamp: Milliseconds since 1970; by default now.
     """
-    _run().log_metric(key, value, step, timestamp=timestamp)
+    with _store_named():
+        tracker = _tracker()
+        tracker.log_metric(tracker.active_run(), key, value, step, timestamp=timestamp)
 
 
 def log_metrics(
     metrics: Mapping[str, float], step: int = 0, *, timestamp: int | None = None
 ) -> None:
     """Record one point of each metric of the active run."""
-    _run().log_metrics(metrics, step, timestamp=timestamp)
+    with _store_named():
+        _tracker().log_metrics(metrics, step, timestamp=timestamp)
 
 
 def log_metrics_batch(
@@ -108,69 +112,79 @@ def log_metrics_batch(
         steps: A step for each value; by default 0, 1, 2, ….
         timestamps: Milliseconds since 1970 for each value; by default now.
     """
-    _run().log_metrics_batch(columns, steps=steps, timestamps=timestamps)
+    with _store_named():
+        _tracker().log_metrics_batch(None, columns, steps=steps, timestamps=timestamps)
 
 
 def set_tag(key: str, value: Any) -> None:
     """Set a tag of the active run."""
-    _run().set_tag(key, value)
+    with _store_named():
+        _tracker().set_tag(None, key, value)
 
 
 def set_tags(tags: Mapping[str, Any]) -> None:
     """Set tags of the active run; all or, where one is not acceptable, none."""
-    _run().set_tags(tags)
+    with _store_named():
+        _tracker().set_tags(tags)
 
 
 def set_note(note: str) -> None:
     """Replace the free text about the active run."""
-    _run().set_note(note)
+    with _store_named():
+        _tracker().set_note(note)
 
 
 def log_artifact(artifact_path: StrPath, destination: str = "") -> str:
     """Copy a file or folder to the active run; return its URI."""
-    return _run().log_artifact(artifact_path, destination)
+    with _store_named():
+        return _tracker().log_artifact(None, artifact_path, destination)
 
 
 def log_artifacts(artifacts: Mapping[str, StrPath] | StrPath) -> None:
     """Copy several files or folders to the active run, by name, or one folder."""
-    _run().log_artifacts(artifacts)
+    with _store_named():
+        _tracker().log_artifacts(artifacts)
 
 
 def log_text(text: str, path: str) -> str:
     """Keep a text as an artifact of the active run; return its URI."""
-    run = _run()
-    return run.tracker.log_text(text, path, run_id=run)
+    with _store_named():
+        return _tracker().log_text(text, path)
 
 
 def log_dict(data: Any, path: str) -> str:
     """Keep a mapping or list as a JSON or YAML artifact of the active run; return its URI."""
-    run = _run()
-    return run.tracker.log_dict(data, path, run_id=run)
+    with _store_named():
+        return _tracker().log_dict(data, path)
 
 
 def log_table(table: Any, path: str) -> str:
     """Keep a frame as a Parquet, CSV or JSON artifact of the active run; return its URI."""
-    run = _run()
-    return run.tracker.log_table(table, path, run_id=run)
+    with _store_named():
+        return _tracker().log_table(table, path)
 
 
 def log_figure(figure: Any, path: str, **options: Any) -> str:
     """Keep a figure as an artifact of the active run; return its URI."""
-    run = _run()
-    return run.tracker.log_figure(figure, path, run_id=run, **options)
+    with _store_named():
+        return _tracker().log_figure(figure, path, **options)
 
 
 def log_image(image: Any, path: str) -> str:
     """Keep a Pillow image or an array as an image artifact of the active run; return its URI."""
-    run = _run()
-    return run.tracker.log_image(image, path, run_id=run)
+    with _store_named():
+        return _tracker().log_image(image, path)
 
 
 def log_model(model: Any, artifact_path: str = "model", **options: Any) -> LoggedModel:
     """Keep a model in its flavor's format as an artifact of the active run."""
-    return _run().log_model(model, artifact_path, **options)
+    with _store_named():
+        return _tracker().log_model(None, model, artifact_path, **options)
 
 
-def log_input(data: Any, name: str, **options: Any) -> DatasetInput:
+def log_input(
+    data: Any, name: str, *, context: str = "", source: str = "", **tags: str
+) -> DatasetInput:
     """Record a dataset that the active run read."""
-    return _run().log_input(data, name, **options)
+    with _store_named():
+        return _tracker().log_input(data, name, context=context, source=source, tags=tags)

@@ -37,6 +37,7 @@ from tauro.storage._protocol import (
     Progress,
     StorageBackend,
     StorageMetadata,
+    cannot_copy_out,
     check_apart,
     in_the_way,
 )
@@ -245,7 +246,7 @@ class LocalStorageBackend(StorageBackend):
         """Copy the file or folder at a key to a local path."""
         file, dest = self._file(src), Path(dest_local)
         self.stat(src)
-        with self._errors("read", src):
+        with Translated(lambda error: self._not_copied(src, dest, error)):
             if os.path.isdir(file):
                 _fs.make_dirs(str(dest))
                 for name, inner in finished_files(Path(file)):
@@ -262,6 +263,11 @@ class LocalStorageBackend(StorageBackend):
         except OSError:
             _fs.discard(staged)
             raise
+
+    def _not_copied(self, src: str, dest: Path, error: OSError) -> StorageError:
+        if str(error.filename or "").startswith(self._prefix):
+            return self._as_ours("read", src, error)
+        return cannot_copy_out(src, dest, error)
 
     def move(self, src: str, dest: str, *, replace: bool = False) -> None:
         """Rename a file or folder to a key."""

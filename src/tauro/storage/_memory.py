@@ -18,6 +18,7 @@ from tauro._internal import _fs
 from tauro._internal._clock import now
 from tauro._internal._ids import new_id
 from tauro._internal._paths import check_key, check_source
+from tauro._internal._translated import Translated
 from tauro.errors import (
     LockTimeoutError,
     StorageConflictError,
@@ -29,6 +30,7 @@ from tauro.storage._protocol import (
     Progress,
     StorageBackend,
     StorageMetadata,
+    cannot_copy_out,
     check_apart,
     in_the_way,
 )
@@ -161,8 +163,9 @@ class MemoryStorageBackend(StorageBackend):
                 target = dest / Path(key).name if dest.is_dir() else dest
             else:
                 target = dest / name[len(key) + 1 :]
-            _fs.make_dirs(str(target.parent))
-            _fs.replace_file(str(target), data)
+            with Translated(lambda error: cannot_copy_out(src, dest, error)):
+                _fs.make_dirs(str(target.parent))
+                _fs.replace_file(str(target), data)
             if progress is not None:
                 progress(len(data))
 

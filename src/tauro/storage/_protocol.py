@@ -14,6 +14,7 @@ from tauro._internal._close import did_you_mean
 from tauro.errors import (
     PathNotAllowedError,
     StorageConflictError,
+    StorageError,
     StorageExistsError,
     StorageNotFoundError,
     ValidationError,
@@ -207,6 +208,10 @@ class StorageBackend(ABC):
 
         A file goes to ``dest_local``, or into it when that is a folder; a folder's contents go into
         the folder ``dest_local``, which is made.
+
+        Raises:
+            StorageNotFoundError: Nothing is at ``src``.
+            StorageError: ``dest_local`` cannot be written; the message names it.
         """
 
     @abstractmethod
@@ -330,6 +335,15 @@ def in_the_way(verb: str, path: str, file: str = "") -> PathNotAllowedError:
         f"Cannot {verb} {path!r}: {what}.",
         context={"path": path, "in_the_way": file or path},
         suggestions=["Choose another name, or delete what is in the way first."],
+    )
+
+
+def cannot_copy_out(src: str, dest_local: StrPath, error: OSError) -> StorageError:
+    """Return the error of a copy to a local path outside the store that cannot be written."""
+    return StorageError(
+        f"{src!r} cannot be copied to {str(dest_local)!r}: {error.strerror or error}.",
+        context={"path": src, "destination": str(dest_local), "errno": error.errno},
+        suggestions=["Name a folder, or a new file, that can be written."],
     )
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tauro.errors import PathNotAllowedError, ValidationError
+from tauro.errors import (
+    PathNotAllowedError,
+    StorageError,
+    StorageNotFoundError,
+    ValidationError,
+)
 from tauro.storage import StorageBackend
 from tauro.testing._storage_base import StorageSuitePart
 
@@ -36,6 +41,19 @@ class ArtifactsPart(StorageSuitePart):
         wanted = (folder / "model.bin").read_bytes()
         assert (tmp_path / "new" / "copy.bin").read_bytes() == wanted
         assert (tmp_path / "into" / "model.bin").read_bytes() == wanted
+
+    def test_a_destination_that_cannot_be_written(
+        self, backend: StorageBackend, folder: Path, tmp_path: Path
+    ) -> None:
+        """It is the destination that is named, and not what is stored that is said to be absent."""
+        backend.write_artifact(folder, "a/f")
+        backend.write_bytes("a/one", b"1")
+        (tmp_path / "taken").write_text("a file")
+        for key, dest in (("a/f", tmp_path / "taken"), ("a/one", tmp_path / "taken" / "x" / "y")):
+            with pytest.raises(StorageError, match="taken") as caught:
+                backend.read_artifact(key, dest)
+            assert not isinstance(caught.value, StorageNotFoundError)
+        assert (tmp_path / "taken").read_text() == "a file"
 
     def test_a_folder_artifact(self, backend: StorageBackend, folder: Path, tmp_path: Path) -> None:
         """A folder goes in whole, its files are keys, and it comes out the same."""

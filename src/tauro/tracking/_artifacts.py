@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -29,12 +30,17 @@ def artifact_folder(run_id: str) -> str:
     return f"{ROOT}/artifacts/{run_id}"
 
 
-def logical_path(path: str) -> str:
+def logical_path(path: StrPath) -> str:
     """Return the name of an artifact inside its run; leading ``./`` is dropped.
 
     Raises:
         TrackingValidationError: It is empty, absolute, or has ``..`` segments.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TrackingValidationError(
+            f"The name of an artifact is a text, got {type(path).__name__}.",
+            context={"type": type(path).__name__},
+        )
     text = str(path).replace("\\", "/")
     parts = PurePosixPath(text).parts
     if not parts or text.startswith("/") or ".." in parts or _DRIVE.match(text):
@@ -48,7 +54,7 @@ def logical_path(path: str) -> str:
 def artifact_key(run_id: str, path: StrPath) -> str:
     """Return the key of an artifact, of all of a run's for ``""`` and ``"."``."""
     top = artifact_folder(run_id)
-    return f"{top}/{logical_path(str(path))}" if PurePosixPath(path).parts else top
+    return f"{top}/{logical_path(path)}" if PurePosixPath(str(path)).parts else top
 
 
 def artifact_uri(run_uri: str, path: str) -> str:

@@ -46,13 +46,8 @@ def table_bytes(table: Any, path: str) -> bytes:
     Raises:
         TrackingValidationError: The suffix is another, or the values have no column type.
     """
-    import pandas as pd
-
     try:
-        if isinstance(table, Mapping):
-            table = pd.DataFrame(table)
-        elif not isinstance(table, pd.DataFrame) and hasattr(table, "to_pandas"):
-            table = table.to_pandas()
+        table = _as_frame(table, path)
         if path.endswith(".parquet"):
             buffer = io.BytesIO()
             table.to_parquet(buffer)
@@ -61,7 +56,7 @@ def table_bytes(table: Any, path: str) -> bytes:
             return str(table.to_csv(index=False)).encode()
         if path.endswith(".json"):
             return str(table.to_json(orient="split", index=False)).encode()
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError) as error:
         raise TrackingValidationError(
             f"The table for {path!r} cannot be written: {error}.", context={"path": path}
         ) from error
@@ -70,6 +65,26 @@ def table_bytes(table: Any, path: str) -> bytes:
         context={"path": path},
         suggestions=["End the path in .parquet, .csv or .json."],
     )
+
+
+def _as_frame(table: Any, path: str) -> Any:
+    import pandas as pd
+
+    if isinstance(table, Mapping):
+        return pd.DataFrame(table)
+    if hasattr(table, "collect"):  # a lazy frame of polars
+        table = table.collect()
+    if isinstance(table, pd.Series):
+        return table.to_frame()
+    if not isinstance(table, pd.DataFrame) and hasattr(table, "to_pandas"):
+        table = table.to_pandas()
+    if not isinstance(table, pd.DataFrame):
+        raise TrackingValidationError(
+            f"A {type(table).__name__} is no table that {path!r} can hold.",
+            context={"path": path, "type": type(table).__name__},
+            suggestions=["Give a pandas, polars or pyarrow table, or a mapping of columns."],
+        )
+    return table
 
 
 def figure_bytes(figure: Any, path: str, options: Mapping[str, Any]) -> bytes:
@@ -106,7 +121,7 @@ def figure_bytes(figure: Any, path: str, options: Mapping[str, Any]) -> bytes:
 def image_bytes(image: Any, path: str) -> bytes:
     """Return a Pillow image, or an array of shape (height, width[, 3 or 4]), as an image file.
 
-    Floats are taken as 0 to 1, integers as 0 to 255.
+    Floats and bools are taken as 0 to 1, integers as 0 to 255; beyond is cut off, NaN is black.
 
     Raises:
         TrackingValidationError: It is neither, or cannot be written in the format of the suffix.
@@ -140,6 +155,13 @@ def _from_array(array: Any, path: str) -> Any:
             "(height, width, 3 or 4).",
             context={"path": path},
         )
-    if np.issubdtype(values.dtype, np.floating):
-        values = np.clip(values, 0.0, 1.0) * 255
+    if values.dtype.kind not in "biuf":
+        raise TrackingValidationError(
+            f"The image for {path!r} is of type {values.dtype}; expected numbers.",
+            context={"path": path},
+        )
+    if values.dtype.kind in "fb":
+        values = np.nan_to_num(np.clip(values.astype(float), 0.0, 1.0)) * 255
+    else:
+        values = np.clip(values, 0, 255)
     return load("PIL.Image:fromarray", purpose="log_image")(values.astype(np.uint8))

@@ -18,8 +18,8 @@ def describe_input(
     """Return what a run keeps of a dataset.
 
     Args:
-        data: A pandas, polars or pyarrow table, a numpy array, a path of a file or folder, or the
-            bytes themselves.
+        data: A pandas, polars (also lazy) or pyarrow table, a numpy array, a path of a file or
+            folder, or the bytes themselves.
         name: The dataset's name in the user's words.
         context: What it is used for: ``training``, ``validation``, ``test``.
         source: Where it came from; of a path, the path.
@@ -88,17 +88,29 @@ def _as_arrow(data: Any) -> Any:
     module = type(data).__module__.partition(".")[0]
     if module == "pandas":
         frame = data.to_frame() if hasattr(data, "to_frame") and data.ndim == 1 else data
-        try:
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        except pa.ArrowException:
-            # Columns of mixed values have no Arrow type; their text is content enough.
-            return pa.Table.from_pandas(frame.astype(str), preserve_index=False)
+        if not frame.columns.is_unique:
+            # Arrow would take them, its reader of pandas does not.
+            frame = frame.set_axis(range(frame.shape[1]), axis=1)
+            names = [str(name) for name in data.columns]
+            return _from_pandas(frame).rename_columns(names)
+        return _from_pandas(frame)
     if module == "polars":
-        return (data.to_frame() if data.__class__.__name__ == "Series" else data).to_arrow()
+        frame = data.collect() if hasattr(data, "collect") else data
+        return (frame.to_frame() if hasattr(frame, "to_frame") else frame).to_arrow()
     if module == "numpy":
         columns = data.reshape(data.shape[0], -1) if data.ndim else data.reshape(1, 1)
         return pa.table({f"column_{i}": columns[:, i] for i in range(columns.shape[1])})
     return None
+
+
+def _from_pandas(frame: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except pa.ArrowException:
+        # Columns of mixed values have no Arrow type; their text is content enough.
+        return pa.Table.from_pandas(frame.astype(str), preserve_index=False)
 
 
 def _of_table(table: Any) -> str:

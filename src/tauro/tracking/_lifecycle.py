@@ -32,7 +32,12 @@ from tauro.tracking._status import (
     is_deleted,
 )
 from tauro.tracking._system import SystemSampler
-from tauro.tracking._values import clean_parameters, clean_run_name, clean_tags
+from tauro.tracking._values import (
+    check_seconds,
+    clean_parameters,
+    clean_run_name,
+    clean_tags,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -77,10 +82,8 @@ class LifecycleVerbs(TrackerCore):
             ExperimentNotFoundError: There is no such experiment, or it is deleted.
             RunNotFoundError: There is no such parent.
         """
-        if system_metrics is not None and not system_metrics > 0:
-            raise TrackingValidationError(
-                f"system_metrics is {system_metrics!r}; expected seconds between two samples."
-            )
+        if system_metrics is not None:
+            system_metrics = check_seconds(system_metrics, "system_metrics")
         if run_name is not None and name and run_name != name:
             raise TrackingValidationError(
                 f"name is {name!r} and run_name is {run_name!r}; give one of the two."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tauro._internal import _clock
+from tauro._internal._paths import check_source
 from tauro.errors import TrackingValidationError
 from tauro.events import Operation
 from tauro.flavors import save_model
@@ -28,10 +29,12 @@ from tauro.tracking._models import ArtifactRecord, DatasetInput, LoggedModel, Ru
 from tauro.tracking._run import Run
 from tauro.tracking._values import (
     check_mapping,
+    check_point,
     clean_column,
     clean_parameters,
     clean_tags,
     clean_text,
+    single,
     time_in_ns,
     times_in_ns,
 )
@@ -55,7 +58,7 @@ class LogVerbs(LifecycleVerbs):
 
     def log_metric(
         self,
-        run_id: RunLike,
+        run_id: RunLike | None,
         key: str,
         value: float,
         step: int = 0,
@@ -66,7 +69,7 @@ class LogVerbs(LifecycleVerbs):
         """Record a point of a metric; on return it survives the death of the process.
 
         Args:
-            run_id: The run or its id.
+            run_id: The run or its id; None is the active run.
             key: The metric's key, up to 250 characters.
             value: A number, also of numpy; NaN and infinities are kept. A bool is refused.
             step: A whole number of 64 bits; it may repeat.
@@ -80,18 +83,20 @@ class LogVerbs(LifecycleVerbs):
         # The hot path: a lookup, a flag, an append. `benchmarks/tracking.py` measures it.
         try:
             append = self._appenders[run_id].point  # type: ignore[index]
-        except KeyError:
+        except (KeyError, TypeError):  # not known yet, or no id at all
+            if run_id is None:
+                check_point(key, value, step, timestamp)
             append = self._appender(run_id).point
         if timestamp is None and metadata is None and not self._metric_watch.active:
             append(key, value, step)
         else:
             self._log_observed(run_id, key, value, step, metadata, timestamp)
 
-    def _appender(self, run_id: RunLike) -> Appender:
-        known = self._appenders.get(run_id)  # type: ignore[arg-type]
+    def _appender(self, run_id: RunLike | None) -> Appender:
+        run = self._to_write(run_id)
+        known = self._appenders.get(run.run_id)
         if known is not None:
             return known
-        run = self._to_write(run_id)
         self._opened_for_writing()
         writer = self._log.writer(run.experiment_id, run.run_id)
         appender = Appender(writer.append, writer.append_row)
@@ -117,7 +122,7 @@ class LogVerbs(LifecycleVerbs):
 
     def _log_observed(
         self,
-        run_id: RunLike,
+        run_id: RunLike | None,
         key: str,
         value: float,
         step: int,
@@ -157,6 +162,7 @@ class LogVerbs(LifecycleVerbs):
             for key, value in check_mapping(metrics, "metrics").items()
         }
         whole = validate_metric_step(step, error=TrackingValidationError)
+        time_ns = None if timestamp is None else time_in_ns(timestamp)
         appender = self._appender(self._to_write(run_id) if run_id is None else run_id)
         if self._metric_watch.active:
             for key, value in points.items():
@@ -164,11 +170,11 @@ class LogVerbs(LifecycleVerbs):
                     run_id or self._to_write(None), key, value, whole, None, timestamp
                 )
             return
-        appender.row(points, whole, _clock.now_ns() if timestamp is None else time_in_ns(timestamp))
+        appender.row(points, whole, _clock.now_ns() if time_ns is None else time_ns)
 
     def log_metrics_batch(
         self,
-        run_id: RunLike,
+        run_id: RunLike | None,
         columns: Mapping[str, ArrayLike] | pd.DataFrame,
         *,
         steps: ArrayLike | None = None,
@@ -179,7 +185,7 @@ class LogVerbs(LifecycleVerbs):
         Hooks and listeners of single points are not called.
 
         Args:
-            run_id: The run or its id.
+            run_id: The run or its id; None is the active run.
             columns: For each metric an array of values, shape (n,).
             steps: Whole numbers, shape (n,); by default 0, 1, 2, …
             timestamps: Milliseconds since the epoch, shape (n,); by default now.
@@ -206,13 +212,13 @@ class LogVerbs(LifecycleVerbs):
 
     # Parameters, tags, note
 
-    def log_parameter(self, run_id: RunLike, key: str, value: Any) -> None:
+    def log_parameter(self, run_id: RunLike | None, key: str, value: Any) -> None:
         """Record a parameter of a run; logged again, the last value stands."""
-        self.log_params({key: value}, run_id=run_id)
+        self.log_params(single(key, value), run_id=run_id)
 
-    def log_param(self, run_id: RunLike, key: str, value: Any) -> None:
+    def log_param(self, run_id: RunLike | None, key: str, value: Any) -> None:
         """Record a parameter, as :meth:`log_parameter`."""
-        self.log_params({key: value}, run_id=run_id)
+        self.log_parameter(run_id, key, value)
 
     def log_params(self, params: Mapping[str, Any], *, run_id: RunLike | None = None) -> None:
         """Record parameters; without a run, of the active run, which is opened on first use.
@@ -242,9 +248,9 @@ class LogVerbs(LifecycleVerbs):
 
         self._write(run, Operation.TAG_SET, {"tags": cleaned}, merge)
 
-    def set_tag(self, run_id: RunLike, key: str, value: Any) -> None:
+    def set_tag(self, run_id: RunLike | None, key: str, value: Any) -> None:
         """Set a tag of a run, also of one that has ended."""
-        self.set_tags({key: value}, run_id=run_id)
+        self.set_tags(single(key, value), run_id=run_id)
 
     def delete_tag(self, run_id: RunLike, key: str) -> None:
         """Remove a tag of a run; an absent one is no error."""
@@ -287,11 +293,13 @@ class LogVerbs(LifecycleVerbs):
 
     # Artifacts
 
-    def log_artifact(self, run_id: RunLike, artifact_path: StrPath, destination: str = "") -> str:
+    def log_artifact(
+        self, run_id: RunLike | None, artifact_path: StrPath, destination: str = ""
+    ) -> str:
         """Copy a file or folder to a run.
 
         Args:
-            run_id: The run or its id.
+            run_id: The run or its id; None is the active run.
             artifact_path: What to copy; absolute, or relative to the working directory.
             destination: A folder inside the run.
 
@@ -302,6 +310,7 @@ class LogVerbs(LifecycleVerbs):
             FileNotFoundError: ``artifact_path`` does not exist.
             PathNotAllowedError: A path has ``..`` segments, or a link leads out of the folder.
         """
+        check_source(artifact_path)  # before a run is opened for it
         run = self._to_write(run_id)
         return self._keep(run, incoming(self.storage, run.run_id, artifact_path, destination))
 
@@ -311,9 +320,16 @@ class LogVerbs(LifecycleVerbs):
         """Copy several files or folders to a run, by name, or one folder.
 
         A name is the folder inside the run into which its file goes.
+
+        Raises:
+            FileNotFoundError: One of them does not exist; none was copied.
+            PathNotAllowedError: One of them is no path, or has ``..`` segments; likewise.
         """
+        named = list(artifacts.items()) if isinstance(artifacts, Mapping) else [("", artifacts)]
+        for name, path in named:
+            check_source(path)
+            _artifacts.artifact_key("", name)
         run = self._to_write(run_id)
-        named = artifacts.items() if isinstance(artifacts, Mapping) else [("", artifacts)]
         for name, path in named:
             self.log_artifact(run, path, name)
 
@@ -342,6 +358,7 @@ class LogVerbs(LifecycleVerbs):
         return self._keep_bytes(run_id, path, lambda: _content.image_bytes(image, path))
 
     def _keep_bytes(self, run_id: RunLike | None, path: str, make: Callable[[], bytes]) -> str:
+        _artifacts.logical_path(path)
         data = make()
         run = self._to_write(run_id)
         return self._keep(run, IncomingBytes(self.storage, run.run_id, data, path))
@@ -375,7 +392,7 @@ class LogVerbs(LifecycleVerbs):
 
     def log_model(
         self,
-        run_id: RunLike,
+        run_id: RunLike | None,
         model: Any,
         artifact_path: str = "model",
         *,
@@ -386,7 +403,7 @@ class LogVerbs(LifecycleVerbs):
         """Keep a model in its flavor's format as an artifact of a run.
 
         Args:
-            run_id: The run or its id.
+            run_id: The run or its id; None is the active run.
             model: An object of any framework that has a flavor.
             artifact_path: A name inside the run; a suffix chooses no format.
             input_example: A few rows, from which the signature is inferred.
@@ -396,12 +413,14 @@ class LogVerbs(LifecycleVerbs):
         Raises:
             FlavorError: No flavor can keep the model.
         """
-        run = self._to_write(run_id)
         name = _artifacts.logical_path(artifact_path)
+        if run_id is not None:
+            self._to_write(run_id)  # A run that has ended is refused before the work is done.
         with tempfile.TemporaryDirectory(prefix="tauro-model-") as folder:
             spec = save_model(
                 model, folder, input_example=input_example, signature=signature, **options
             )
+            run = self._to_write(run_id)
             logged = LoggedModel(
                 name=name.rsplit("/", 1)[-1],
                 artifact_path=name,
@@ -444,14 +463,14 @@ class LogVerbs(LifecycleVerbs):
             tags: Free text.
             run_id: The run or its id; by default the active run.
         """
-        run = self._to_write(run_id)
         described = describe_input(
             data,
-            clean_text(name, "A dataset's name", _LONGEST_NAME),
+            _dataset_name(name),
             context=clean_text(context or "", "A dataset's context", _LONGEST_NAME),
             source=clean_text(str(source or ""), "A dataset's source", _LONGEST_NOTE),
             tags=clean_tags(tags or {}),
         )
+        run = self._to_write(run_id)
 
         def add(record: RunRecord, data: dict[str, Any]) -> None:
             others = [i for i in record.inputs if (i.name, i.context) != (name, context)]
@@ -460,6 +479,13 @@ class LogVerbs(LifecycleVerbs):
         told = {"name": name, "context": context, "fingerprint": described.fingerprint}
         self._write(run, Operation.INPUT_LOG, told, add)
         return described
+
+
+def _dataset_name(name: Any) -> str:
+    text = clean_text(name, "A dataset's name", _LONGEST_NAME)
+    if not text.strip():
+        raise TrackingValidationError("A dataset's name is empty.")
+    return text
 
 
 def _named(run: Run) -> dict[str, Any]:

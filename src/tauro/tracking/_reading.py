@@ -27,6 +27,7 @@ from tauro.tracking._models import (
 from tauro.tracking._query import EXPERIMENTS, matches, parse_filter
 from tauro.tracking._run import Run
 from tauro.tracking._status import parse_status
+from tauro.tracking._values import check_key_text, check_mapping, clean_tags
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,9 @@ class ReadVerbs(LogVerbs):
         import pandas as pd
 
         run = self.get_run(run_id)
-        points = self._log.history(run.experiment_id, run.run_id, key, max_points=max_points)
+        points = self._log.history(
+            run.experiment_id, run.run_id, check_key_text(key), max_points=max_points
+        )
         times = pd.to_datetime(points.timestamp_ns, unit="ns", utc=True)
         frame = pd.DataFrame({"step": points.step, "value": points.value, "timestamp": times})
         if metadata:
@@ -145,7 +148,7 @@ class ReadVerbs(LogVerbs):
         return self._query(
             experiment_ids=_ids(experiment_ids),
             filter=filter,
-            order_by=_order(order_by),
+            order_by=order_by,
             limit=limit,
             page_token=page_token,
             fields=fields,
@@ -212,7 +215,7 @@ class ReadVerbs(LogVerbs):
         return self._query(
             experiment_ids=_ids(experiment_ids),
             filter=filter,
-            order_by=_order(order_by),
+            order_by=order_by,
             limit=None,
             fields=fields,
             include_deleted=include_deleted,
@@ -236,14 +239,15 @@ class ReadVerbs(LogVerbs):
             order_by: As :meth:`query_runs` takes it.
             limit: The most ids.
         """
-        parts = [_condition(key, rule) for key, rule in (metric_filter or {}).items()]
-        if parts and filter.strip():
+        conditions = check_mapping(metric_filter or {}, "conditions")
+        parts = [_condition(key, rule) for key, rule in conditions.items()]
+        if parts and parse_filter(filter) is not None:
             parts.append(f"({filter})")
         text = " and ".join(parts) or filter
         page = self._query(
             experiment_ids=_ids(experiment_id),
             filter=text,
-            order_by=_order(order_by),
+            order_by=order_by,
             limit=limit,
         )
         return page.run_ids
@@ -268,7 +272,7 @@ class ReadVerbs(LogVerbs):
         """
         conditions = [
             f"tags.{_quoted_name(key)} = {_quoted(value)}"
-            for key, value in (tag_filter or {}).items()
+            for key, value in clean_tags(tag_filter or {}).items()
         ]
         if status_filter is not None:
             conditions.append(f"status = {_quoted(parse_status(status_filter))}")
@@ -280,7 +284,7 @@ class ReadVerbs(LogVerbs):
         )
         return [dict(run) for run in page.runs]
 
-    def compare_runs(self, run_ids: Sequence[RunLike], values: str = "last") -> pd.DataFrame:
+    def compare_runs(self, run_ids: Iterable[RunLike], values: str = "last") -> pd.DataFrame:
         """Return runs side by side: one row a run, in the order given.
 
         Args:
@@ -294,8 +298,10 @@ class ReadVerbs(LogVerbs):
 
         if values not in ("last", "min", "max"):
             raise TrackingValidationError(f"values is {values!r}; expected 'last', 'min' or 'max'.")
-        if isinstance(run_ids, (str, Run)):
-            raise TrackingValidationError("compare_runs takes a list of runs, got a single one.")
+        if isinstance(run_ids, str) or not hasattr(run_ids, "__iter__"):
+            raise TrackingValidationError(
+                f"compare_runs takes a list of runs, got a single {type(run_ids).__name__}."
+            )
         rows = []
         for run in map(self.get_run, run_ids):
             metrics = run.metrics if values == "last" else self._extremes(run, values)
@@ -352,7 +358,9 @@ class ReadVerbs(LogVerbs):
             return found
         return [each for each in found if matches(expression, each.to_dict())]
 
-    def compare_experiments(self, experiments: Sequence[ExperimentLike]) -> pd.DataFrame:
+    def compare_experiments(
+        self, experiments: ExperimentLike | Sequence[ExperimentLike]
+    ) -> pd.DataFrame:
         """Return experiments side by side.
 
         Returns:
@@ -362,8 +370,8 @@ class ReadVerbs(LogVerbs):
         import pandas as pd
 
         rows = []
-        for experiment in experiments:
-            found = self._experiments.get(str(experiment_id_of(experiment)))
+        for experiment_id in _ids(experiments) or []:
+            found = self._experiments.get(experiment_id)
             runs = self.list_runs(found)
             row: dict[str, Any] = {
                 "experiment_id": found.experiment_id,
@@ -408,14 +416,12 @@ def _ids(experiments: ExperimentLike | Sequence[ExperimentLike] | None) -> list[
     return [str(experiment_id_of(each)) for each in experiments]
 
 
-def _order(order_by: Sequence[str] | str | None) -> Sequence[str] | None:
-    return [order_by] if isinstance(order_by, str) else order_by
-
-
 def _condition(key: str, rule: Any) -> str:
     try:
         sign, bound = rule
-        return f"metrics.{_quoted_name(key)} {_SIGNS[sign]} {float(bound)!r}"
+        return f"metrics.{_quoted_name(check_key_text(key))} {_SIGNS[sign]} {float(bound)!r}"
+    except TrackingValidationError:
+        raise
     except (TypeError, ValueError, KeyError) as error:
         raise TrackingValidationError(
             f"The condition on {key!r} is {rule!r}; expected a pair such as ('>', 0.85) with one "

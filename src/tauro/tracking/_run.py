@@ -221,7 +221,7 @@ class Run:
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag."""
-        self._tracker.set_tags({key: value}, run_id=self)
+        self._tracker.set_tag(self, key, value)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags; all or, where one is not acceptable, none."""

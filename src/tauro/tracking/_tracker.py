@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from tauro._internal import _clock
@@ -187,7 +187,11 @@ class ExperimentTracker(ReadVerbs):
 
         Returns:
             The ids of the ``runs`` and ``experiments`` that went.
+
+        Raises:
+            TrackingValidationError: ``older_than_days`` is no number of days; nothing was removed.
         """
+        before = _days_ago(older_than_days)
         self._opened_for_writing()
         removal = Removal(
             self._documents,
@@ -195,7 +199,7 @@ class ExperimentTracker(ReadVerbs):
             self._log,
             self.observers,
             is_written=self._is_being_written,
-            before=_clock.now() - timedelta(days=older_than_days),
+            before=before,
             root=self._root,
         )
         gone = removal.run()
@@ -249,3 +253,14 @@ class ExperimentTracker(ReadVerbs):
 
     def __repr__(self) -> str:
         return f"ExperimentTracker({self.storage.uri!r})"
+
+
+def _days_ago(days: float) -> datetime:
+    try:
+        if days >= 0:
+            return _clock.now() - timedelta(days=days)
+    except (TypeError, ValueError, OverflowError):
+        pass  # a text, NaN, or before there were years
+    raise TrackingValidationError(
+        f"older_than_days is {days!r}; expected a number of days, 0 or more."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,9 @@ from tauro.errors import TrackingValidationError
 from tauro.types import JsonValue
 from tauro.validation import (
     validate_experiment_name,
+    validate_metric_key,
+    validate_metric_step,
+    validate_metric_value,
     validate_parameter,
     validate_run_name,
     validate_tag,
@@ -71,6 +75,53 @@ def clean_tags(tags: Any) -> dict[str, str]:
     return dict(validate_tag(key, value, error=TrackingValidationError) for key, value in items)
 
 
+def single(key: Any, value: Any) -> dict[Any, Any]:
+    """Return a mapping of one entry.
+
+    Raises:
+        TrackingValidationError: The key is of a kind that no mapping takes, and so no text.
+    """
+    try:
+        return {key: value}
+    except TypeError as error:
+        raise _no_text("A key", key) from error
+
+
+def check_key_text(key: Any) -> str:
+    """Return the key of something to read.
+
+    Raises:
+        TrackingValidationError: It is no text.
+    """
+    if not isinstance(key, str):
+        raise _no_text("A metric's key", key)
+    return key
+
+
+def _no_text(what: str, value: Any) -> TrackingValidationError:
+    return TrackingValidationError(
+        f"{what} is a text, got {type(value).__name__} {_shown(value)}.",
+        context={"type": type(value).__name__},
+    )
+
+
+def check_seconds(seconds: Any, what: str) -> float:
+    """Return a positive number of seconds that a thread can wait.
+
+    Raises:
+        TrackingValidationError: It is no such number.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float, np.number)):
+        wrong = True
+    else:
+        wrong = not 0 < seconds <= threading.TIMEOUT_MAX
+    if wrong:
+        raise TrackingValidationError(
+            f"{what} is {_shown(seconds)}; expected seconds between two samples."
+        )
+    return float(seconds)
+
+
 def check_mapping(values: Any, what: str) -> Mapping[Any, Any]:
     """Return ``values`` if it is a mapping.
 
@@ -113,7 +164,7 @@ def _shown(value: object) -> str:
 
 def clean_column(key: str, values: ArrayLike) -> NDArray[Any]:
     """Return a column of values of a metric."""
-    column = np.asarray(values)
+    column = _as_array(f"The column {key!r}", values)
     if column.ndim != 1 or column.dtype.kind not in "fiu":
         raise TrackingValidationError(
             f"The column {key!r} is of shape {column.shape} and type {column.dtype}; expected "
@@ -123,14 +174,41 @@ def clean_column(key: str, values: ArrayLike) -> NDArray[Any]:
     return column
 
 
+def check_point(key: str, value: float, step: int, timestamp: int | None) -> None:
+    """Refuse a point that is not acceptable, before a run is opened for it."""
+    validate_metric_key(key, error=TrackingValidationError)
+    validate_metric_value(value, key=key, error=TrackingValidationError)
+    validate_metric_step(step, key=key, error=TrackingValidationError)
+    if timestamp is not None:
+        time_in_ns(timestamp)
+
+
 def times_in_ns(timestamps: ArrayLike) -> NDArray[np.int64]:
     """Return times in nanoseconds, from milliseconds or from numpy's times."""
-    times = np.asarray(timestamps)
+    times = _as_array("timestamps", timestamps)
     if times.dtype.kind == "M":
-        return times.astype("datetime64[ns]").astype(np.int64)
-    if times.dtype.kind not in "iu" or (times.size and np.abs(times).max() > _LATEST_MS):
+        if np.isnat(times).any():
+            raise TrackingValidationError("timestamps hold NaT, which is no time.")
+        unit = times.astype("datetime64[ms]").astype(np.int64)  # nanoseconds end in 2262
+    elif times.dtype.kind in "iu":
+        unit = times
+    else:
         raise TrackingValidationError(
             f"timestamps are of type {times.dtype}; expected whole milliseconds since the epoch, "
-            f"at most {_LATEST_MS}, or datetime64."
+            "or datetime64."
         )
+    if times.size and (int(unit.min()) < -_LATEST_MS or int(unit.max()) > _LATEST_MS):
+        raise TrackingValidationError(
+            f"timestamps reach from {unit.min()} to {unit.max()}; expected milliseconds since the "
+            f"epoch, at most {_LATEST_MS}."
+        )
+    if times.dtype.kind == "M":
+        return times.astype("datetime64[ns]").astype(np.int64)
     return times.astype(np.int64) * _NS_PER_MS
+
+
+def _as_array(what: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, OverflowError) as error:  # such as rows of several lengths
+        raise TrackingValidationError(f"{what} cannot be made an array: {error}.") from error

@@ -37,7 +37,7 @@ def _check_text(what: str, text: object, longest: int, error: type[ValidationErr
             f"at position {found.start() + 1}.",
             suggestions=["Take it out; spaces, slashes and any letters are fine."],
         )
-    return text
+    return str(text)  # of a subclass, such as numpy's, too
 
 
 def _short(value: Any) -> str:

@@ -96,7 +96,10 @@ def _foreign(value: Any, key: str, error: type[ValidationError], depth: int) -> 
     for converter in ("tolist", "item"):
         convert = getattr(value, converter, None)
         if callable(convert) and not isinstance(value, type) and hasattr(value, "dtype"):
-            return _to_json(convert(), key, error, depth + 1)
+            plain = convert()
+            # A long double has no Python number and becomes itself; metrics take it as a float.
+            plain = float(plain) if type(plain) is type(value) else plain
+            return _to_json(plain, key, error, depth + 1)
     raise error(
         f"The parameter {key!r} got a value of {type(value).__module__}.{type(value).__name__}, "
         "which JSON cannot hold.",
@@ -136,13 +139,15 @@ def validate_tag(
 ) -> tuple[str, str]:
     """Return a tag's key and its value as a text of up to 8,000 characters.
 
-    Numbers and bools become their texts.
+    Numbers and bools, those of numpy too, become their texts.
 
     Raises:
         ValidationError: The key is no printable text of up to 250 characters, or the value is
             neither a text nor a number, or is too long; as ``error``.
     """
     name = validate_tag_key(key, error=error)
+    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
+        value = value.item()  # type: ignore[attr-defined]  # what has both is a scalar of numpy
     if not isinstance(value, str | bool | int | float):
         raise error(
             f"The tag {name!r} got a value of {type(value).__name__}; a text is expected.",

@@ -26,6 +26,7 @@ from tauro.tracking._query import (
     Field,
     Kind,
     OrderKey,
+    listed,
     matches,
     parse_field,
     parse_filter,
@@ -140,10 +141,10 @@ class RunCatalogue:
         *,
         experiment_ids: Sequence[str] | None = None,
         filter: str = "",  # noqa: A002 - the name that users write
-        order_by: Sequence[str] | None = None,
+        order_by: Sequence[str] | str | None = None,
         limit: int | None = 100,
         page_token: str | None = None,
-        fields: Sequence[str] | None = None,
+        fields: Sequence[str] | str | None = None,
         include_deleted: bool = False,
     ) -> RunPage:
         """Return a page of runs.
@@ -163,9 +164,10 @@ class RunCatalogue:
             TrackingValidationError: The token belongs to another query, or the limit is negative.
         """
         ids = None if experiment_ids is None else tuple(dict.fromkeys(experiment_ids))
-        expression, order = parse_filter(filter), parse_order(order_by or ())
-        columns = None if fields is None else [parse_field(each) for each in fields]
-        digest = query_digest(filter, order_by or (), ids, include_deleted)
+        sorting = listed(order_by or ())
+        expression, order = parse_filter(filter), parse_order(sorting)
+        columns = None if fields is None else [parse_field(each) for each in listed(fields)]
+        digest = query_digest(filter, sorting, ids, include_deleted)
         order = order or _NEWEST_FIRST
         cursor = decode_token(page_token, digest, len(order)) if page_token else None
         _check_limit(limit)

@@ -49,6 +49,8 @@ def decode_token(token: str, query: str, parts: int) -> Cursor:
     Raises:
         TrackingValidationError: It is no page token, or belongs to another query or version.
     """
+    if not isinstance(token, str):
+        raise _refused(repr(token), "is not a page token")
     try:
         data = base64.b64decode(token + "=" * (-len(token) % 4), altchars="-_", validate=True)
         cursor = msgspec.json.decode(data, type=Cursor)

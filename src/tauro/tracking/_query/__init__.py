@@ -2,7 +2,7 @@
 
 from tauro.tracking._query._ast import Expression, Field, Kind, OrderKey
 from tauro.tracking._query._order import sort_records
-from tauro.tracking._query._parser import parse_field, parse_filter, parse_order
+from tauro.tracking._query._parser import listed, parse_field, parse_filter, parse_order
 from tauro.tracking._query._rowwise import matches
 from tauro.tracking._query._schema import EXPERIMENTS, RUNS, Attribute, Schema
 
@@ -15,6 +15,7 @@ __all__ = [
     "Kind",
     "OrderKey",
     "Schema",
+    "listed",
     "matches",
     "parse_field",
     "parse_filter",

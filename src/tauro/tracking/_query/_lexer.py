@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tauro._internal._terminal import cell_width, harmless
 from tauro.errors import FilterSyntaxError
 
 KEYWORDS: Final = frozenset(
@@ -70,22 +71,44 @@ def syntax_error(
     text: str, start: int, end: int, problem: str, suggestions: Sequence[str] = ()
 ) -> FilterSyntaxError:
     """Return the error that shows the text with a caret under the columns ``start`` to ``end``."""
-    shown = "".join(" " if character.isspace() else character for character in text)
-    offset = max(0, min(start - _SHOWN // 2, len(shown) - _SHOWN))
-    window = shown[offset : offset + _SHOWN]
-    caret = "^" * max(1, min(end, offset + len(window)) - start)
+    offset = max(0, min(start - _SHOWN // 2, len(text) - _SHOWN))
+    window = "".join(map(_shown, text[offset : offset + _SHOWN]))
+    before, under = window[: start - offset], window[start - offset : end - offset]
+    more = offset + _SHOWN < len(text)
     return FilterSyntaxError(
         f"{problem} (column {start + 1})\n"
-        f"  {'…' if offset else ''}{window}{'…' if offset + _SHOWN < len(shown) else ''}\n"
-        f"  {' ' * (start - offset + bool(offset))}{caret}",
+        f"  {'…' if offset else ''}{window}{'…' if more else ''}\n"
+        f"  {' ' * (bool(offset) + cell_width(before))}{'^' * max(1, cell_width(under))}",
         context={"text": text, "column": start + 1},
         suggestions=suggestions,
     )
 
 
+def _shown(character: str) -> str:
+    """Return a character as one of a line: what breaks lines or moves the cursor has a stand-in."""
+    if character.isspace():
+        return " "
+    return character if harmless(character) == character else "\ufffd"
+
+
 def brief(text: str) -> str:
     """Return a piece of the text as a message shows it."""
     return text if len(text) <= _SHOWN // 2 else f"{text[: _SHOWN // 2]}…"
+
+
+def as_text(value: object) -> str:
+    """Return what is to be parsed.
+
+    Raises:
+        FilterSyntaxError: It is no text.
+    """
+    if not isinstance(value, str):
+        raise FilterSyntaxError(
+            f"Got {type(value).__name__} {brief(repr(value))} where a text of the filter language, "
+            'such as "metrics.loss < 0.5", belongs.',
+            context={"type": type(value).__name__},
+        )
+    return value
 
 
 def tokenize(text: str) -> list[Token]:

@@ -36,7 +36,14 @@ from tauro.tracking._query._ast import (
     Value,
 )
 from tauro.tracking._query._fields import read_field
-from tauro.tracking._query._lexer import Token, TokenKind, brief, syntax_error, tokenize
+from tauro.tracking._query._lexer import (
+    Token,
+    TokenKind,
+    as_text,
+    brief,
+    syntax_error,
+    tokenize,
+)
 from tauro.tracking._query._literals import read_literal
 from tauro.tracking._query._schema import RUNS, Schema
 
@@ -50,7 +57,7 @@ def parse_filter(text: str, schema: Schema = RUNS) -> Expression | None:
     Raises:
         FilterSyntaxError: The text is wrong; the message shows where and what was expected.
     """
-    return _parse(text, schema) if text.strip() else None
+    return _parse(text, schema) if as_text(text).strip() else None
 
 
 @lru_cache(maxsize=256)
@@ -68,6 +75,22 @@ def parse_field(text: str, schema: Schema = RUNS) -> Field:
     return key.field
 
 
+def listed(fields: Iterable[str] | str) -> list[str]:
+    """Return a list of fields; one by itself is a list of one.
+
+    Raises:
+        FilterSyntaxError: It is no list.
+    """
+    if isinstance(fields, str):
+        return [fields]
+    try:
+        return list(fields)
+    except TypeError as error:
+        raise FilterSyntaxError(
+            f"Got {type(fields).__name__} where a list of fields, such as ['start_time'], belongs."
+        ) from error
+
+
 def parse_order(parts: Iterable[str], schema: Schema = RUNS) -> tuple[OrderKey, ...]:
     """Return the parsed parts of an order, such as ``["metrics.loss DESC", "start_time"]``.
 
@@ -76,7 +99,7 @@ def parse_order(parts: Iterable[str], schema: Schema = RUNS) -> tuple[OrderKey, 
     """
     keys = []
     for text in parts:
-        tokens = tokenize(text)
+        tokens = tokenize(as_text(text))
         field, position = read_field(text, tokens, 0, schema)
         descending = tokens[position].is_keyword("desc")
         if tokens[position].is_keyword("asc", "desc"):
