@@ -71,7 +71,7 @@ def test_texts_are_made_harmless_and_stay_readable() -> None:
 
 @pytest.mark.parametrize(
     ("text", "width"),
-    [("", 0), ("abc", 3), ("漢字", 4), ("ｗ", 2), ("a\u0301", 1), ("a\u200db", 2)],
+    [("", 0), ("abc", 3), ("漢字", 4), ("\uff57", 2), ("a\u0301", 1), ("a\u200db", 2)],
 )
 def test_widths_in_columns(text: str, width: int) -> None:
     assert cell_width(text) == width
