@@ -17,15 +17,28 @@ import msgspec
 from tauro._internal import _fs
 from tauro._internal._fork import tell_after_fork
 from tauro._internal._ids import new_id
-from tauro._internal._json import decode
+from tauro._internal._json import checksum_holds, decode_checked, strange_fields, with_checksum
 from tauro.events._audit_models import AuditRecord
 from tauro.types import StrPath
 
 _SUFFIX: Final = ".jsonl"
 _MAX_BYTES: Final = 16 << 20
+CUT_SHORT: Final = "the last line was cut short"
+_SEEN: Final = 16
+"""Of how many other files, the newest, a new one keeps the sizes."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AuditRecord)
+_FIELDS: Final = (*AuditRecord.__struct_fields__, "seen")
+
+
+class _First(msgspec.Struct, frozen=True):
+    """What the first line of a file says beside its record: the sizes that other files had."""
+
+    seen: dict[str, int] = {}
+
+
+_first_decoder = msgspec.json.Decoder(_First)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +93,10 @@ class FileAuditSink:
 
     Every writer appends to a file of its own, one ``write`` a record, so nobody waits for anybody
     and a record is there whole when ``append`` returns, whatever becomes of the process. Each
-    record carries a digest of the writer's one before it: :meth:`verify` notices a record that was
-    changed or taken out. A file is followed by a new one at 16 MiB.
+    record carries a checksum of its own and a digest of the writer's one before it, and the first
+    one of a file the sizes of the newest others: :meth:`verify` notices a record that was changed
+    or taken out, and a file that lost its end or is gone. A file is followed by a new one at
+    16 MiB.
     """
 
     def __init__(self, folder: StrPath, *, max_bytes: int = _MAX_BYTES) -> None:
@@ -97,6 +112,7 @@ class FileAuditSink:
         self._size = 0
         self._sequence = itertools.count(1)
         self._previous = ""
+        self._seen: dict[str, int] = {}
 
     def append(self, record: AuditRecord) -> None:
         """Append a record to this writer's file.
@@ -109,7 +125,7 @@ class FileAuditSink:
             record = msgspec.structs.replace(
                 record, sequence=next(self._sequence), previous=self._previous
             )
-            line = _encoder.encode(record) + b"\n"
+            line = self._line(record)
             try:
                 _fs.write_all(fd, line, self._path)
             except OSError:
@@ -120,9 +136,22 @@ class FileAuditSink:
             if self._size >= self._max_bytes:
                 self._close()
 
+    def _line(self, record: AuditRecord) -> bytes:
+        text = _encoder.encode(record)
+        if record.sequence == 1:
+            text = b'%b,"seen":%b}' % (text[:-1], _encoder.encode(self._seen))
+        return with_checksum(text) + b"\n"
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the sizes of the newest files."""
+        names = sorted(name for name in _fs.list_names(self.folder) if name.endswith(_SUFFIX))
+        found = {name: _fs.stat(os.path.join(self.folder, name)) for name in names[-_SEEN:]}
+        return {name: about.st_size for name, about in found.items() if about is not None}
+
     def _open(self) -> int:
         if self._fd is None:
             self._begin_file()
+            self._seen = self._sizes()
             self._path = os.path.join(self.folder, f"{new_id()}-{os.getpid()}{_SUFFIX}")
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
             self._fd = _fs.open_fd(self._path, flags)
@@ -150,9 +179,28 @@ class FileAuditSink:
         """Return every place where a file is not what its writer wrote.
 
         The last line of a file may be cut short by a crash; that is reported like other damage.
-        What this cannot see is the loss of a file's last lines, or of a whole file.
+        What this cannot see is the loss of the last lines of the newest file, or of that file, for
+        no later one knows of it; and that of the oldest file, which may be deleted by rule.
         """
-        return [damage for path in self._files() for damage in _damage_of(path)]
+        files = {os.path.basename(path): path for path in self._files()}
+        found = [damage for path in files.values() for damage in _damage_of(path)]
+        for seen in map(_seen_by, list(files.values())):
+            found += self._missing(files, seen)
+        return list(dict.fromkeys(found))
+
+    def _missing(self, files: dict[str, str], seen: dict[str, int]) -> Iterator[AuditDamage]:
+        """Yield files of those that were seen that are gone or shorter."""
+        for name, size in seen.items():
+            path = files.get(name)
+            if path is None:
+                # They are deleted from the oldest on, and nothing else is.
+                if any(other < name for other in files):
+                    yield AuditDamage(os.path.join(self.folder, name), 1, "the file is missing")
+                continue
+            data = _fs.read_bytes(path)
+            if len(data) < size:
+                line = data.count(b"\n") + 1
+                yield AuditDamage(path, line, "the records from here on are missing")
 
     def _files(self) -> list[str]:
         return [entry.path for entry in _fs.list_dir(self.folder) if entry.name.endswith(_SUFFIX)]
@@ -167,7 +215,7 @@ class FileAuditSink:
 
 def _parse(line: bytes) -> AuditRecord | None:
     try:
-        return decode(line, _decoder)
+        return decode_checked(line, _decoder)
     except msgspec.DecodeError:
         return None
 
@@ -176,20 +224,35 @@ def _digest(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()[:32]
 
 
+def _seen_by(path: str) -> dict[str, int]:
+    line = _fs.read_bytes(path).partition(b"\n")[0]
+    try:
+        return decode_checked(line, _first_decoder).seen
+    except msgspec.DecodeError:
+        return {}
+
+
 def _damage_of(path: str) -> Iterator[AuditDamage]:
-    expected, previous = 1, ""
+    expected = 1
+    previous: str | None = ""
     for number, line in enumerate(_fs.read_bytes(path).splitlines(keepends=True), 1):
         record = _parse(line)
         if record is None:
-            whole = line.endswith(b"\n")
-            reason = "the line is no audit record" if whole else "the last line was cut short"
-            yield AuditDamage(path, number, reason)
+            yield AuditDamage(path, number, _what_is_wrong(line))
+        elif strange_fields(line, _FIELDS):
+            yield AuditDamage(path, number, "the line has a field that no audit record has")
         elif record.sequence != expected:
             yield AuditDamage(path, number, f"record {expected} is missing or out of place")
-        elif record.previous != previous:
+        elif previous is not None and record.previous != previous:
             yield AuditDamage(path, number, "the record before this one was changed")
         expected = (record.sequence if record is not None else expected) + 1
-        previous = _digest(line)
+        previous = _digest(line) if record is not None else None  # That line is named.
+
+
+def _what_is_wrong(line: bytes) -> str:
+    if line.endswith(b"\n"):
+        return "the line is no audit record, or was changed"
+    return "the end of the line was changed" if checksum_holds(line[:-1]) else CUT_SHORT
 
 
 def in_period(record: AuditRecord, since: datetime | None, until: datetime | None) -> bool:

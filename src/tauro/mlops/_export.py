@@ -36,7 +36,13 @@ from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._documents import ROOT, name_key
 from tauro.tracking._metric_log._snapshot import copy_points
-from tauro.tracking._models import RunRecord, decode_experiment, decode_run
+from tauro.tracking._models import (
+    ExperimentRecord,
+    RunRecord,
+    decode_experiment,
+    decode_run,
+    encode_claim,
+)
 from tauro.types import StrPath
 
 _ATTEMPTS: Final = 8
@@ -160,21 +166,22 @@ class _Snapshot:
 
     def _copy_experiments(self, chosen: Collection[str] | None) -> int:
         """Copy the experiments' documents, and a claim of its name for each."""
-        documents, names = self._read_experiments(chosen)
-        while len(set(names.values())) < len(names):
-            # A name was given on between two readings.
-            documents, names = self._read_experiments(chosen)
+        for _ in range(_ATTEMPTS):
+            documents, records = self._read_experiments(chosen)
+            if len({record.name for record in records.values()}) == len(records):
+                break  # Else a name was given on between two readings.
         for key, data in documents.items():
             self._copy.write_bytes(key, data)
-            if key in names:
-                self._copy.write_bytes(name_key(names[key]), data)
+            if key in records:
+                record = records[key]
+                self._copy.write_bytes(name_key(record.name), encode_claim(record))
         return len(documents)
 
     def _read_experiments(
         self, chosen: Collection[str] | None
-    ) -> tuple[dict[str, bytes], dict[str, str]]:
+    ) -> tuple[dict[str, bytes], dict[str, ExperimentRecord]]:
         top = f"{ROOT}/experiments/"
-        documents, names = dict[str, bytes](), dict[str, str]()
+        documents, records = dict[str, bytes](), dict[str, ExperimentRecord]()
         for key in self._storage.list_paths(top):
             experiment_id = key[len(top) :].removesuffix(".json")
             wanted = chosen is None or experiment_id in chosen
@@ -182,10 +189,10 @@ class _Snapshot:
                 continue
             documents[key] = self._storage.read_bytes(key)
             try:
-                names[key] = decode_experiment(documents[key]).name
+                records[key] = decode_experiment(documents[key])
             except msgspec.DecodeError:
                 continue  # It is copied as it is; `verify` names it here and there.
-        return documents, names
+        return documents, records
 
     def _copy_run(self, key: str) -> None:
         for attempt in range(_ATTEMPTS):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from tauro.errors import StoreFormatError
 from tauro.storage import FORMAT_VERSION, StorageBackend, read_format
-from tauro.storage._codec import encode_json
-from tauro.storage._format import FORMAT_KEY, no_store
+from tauro.storage._format import FORMAT_KEY, encode_format, no_store
 
 Step = Callable[[StorageBackend], None]
 
@@ -51,7 +50,7 @@ def migrate_store(storage: StorageBackend, *, steps: Mapping[int, Step] = STEPS)
     for version in done:
         steps[version](storage)
         raised = replace(mark, version=version + 1)
-        storage.write_bytes(FORMAT_KEY, encode_json(asdict(raised), FORMAT_KEY))
+        storage.write_bytes(FORMAT_KEY, encode_format(raised))
     return {
         "from": mark.version,
         "format": FORMAT_VERSION,

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tauro.errors import CorruptDataError
 from tauro.events import Operation
 from tauro.mlops._verify import mark_damage, verify_around
-from tauro.storage import read_format
+from tauro.storage import StorageBackend, read_format
+from tauro.storage._format import FORMAT_KEY, renew_format
 from tauro.tracking import Damage
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
     _need_store(context)
 
     def repair(_: dict[str, Any]) -> dict[str, Any]:
+        marks = _repair_mark(context.storage)
         repaired = context.experiment_tracker.repair()
         models = context.model_registry.repair()
         done = repaired.compactions
@@ -116,13 +119,28 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
             "registry": models.completed + models.restored,
             "runs": repaired.ended,
             "points": sum(each.points for each in done),
-            "put_aside": [*models.put_aside, *(path for each in done for path in each.put_aside)],
+            "put_aside": [
+                *marks,
+                *models.put_aside,
+                *(path for each in done for path in each.put_aside),
+            ],
         }
 
     data = {"location": context.storage.uri}
     return context.observers.perform(
         Operation.STORE_REPAIR, data, repair, lambda done: {**data, **done}
     )
+
+
+def _repair_mark(storage: StorageBackend) -> list[str]:
+    """Make another mark where it is damaged; return where the damaged one is now."""
+    try:
+        read_format(storage)
+    except CorruptDataError as error:
+        if error.context.details.get("path") == FORMAT_KEY:
+            return [renew_format(storage)]
+        raise
+    return []
 
 
 def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> dict[str, Any]:

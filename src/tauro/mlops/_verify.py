@@ -10,8 +10,9 @@ import msgspec
 from tauro._internal import _fs
 from tauro.errors import CorruptDataError, StorageNotFoundError
 from tauro.events import FileAuditSink
+from tauro.events._audit_sinks import CUT_SHORT
 from tauro.storage import StorageBackend, SupportsLocalPath, read_format
-from tauro.storage._format import FORMAT_KEY, no_store
+from tauro.storage._format import FORMAT_KEY, format_fields, no_store
 from tauro.tracking import Damage
 from tauro.tracking._catalogue._entry import EntryKind, decode_entries
 from tauro.tracking._catalogue._index import Index
@@ -36,7 +37,8 @@ def mark_damage(storage: StorageBackend) -> Damage | None:
     except CorruptDataError as error:
         return Damage(FORMAT_KEY, error.message)
     if mark is not None:
-        return None
+        strange = format_fields(storage)
+        return Damage(FORMAT_KEY, f"has the field {strange[0]!r}") if strange else None
     if not any(storage.exists(part) for part in (ROOT, "model_registry", "tenants")):
         raise no_store(storage.uri)
     return Damage(FORMAT_KEY, "is missing; the next write makes another, with a new store id")
@@ -53,7 +55,7 @@ def verify_around(storage: StorageBackend) -> Iterator[Damage]:
         yield from _views(storage, layout)
         yield from _strangers(root)
         for found in FileAuditSink(os.path.join(root, "audit")).verify():
-            if "cut short" not in found.reason:  # What a kill leaves was never acknowledged.
+            if found.reason != CUT_SHORT:  # What a kill leaves was never acknowledged.
                 path = f"audit/{os.path.basename(found.file)}"
                 yield Damage(path, f"line {found.line}: {found.reason}")
 

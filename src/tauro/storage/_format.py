@@ -8,6 +8,7 @@ from typing import Final
 
 from tauro._internal import _clock, _fs
 from tauro._internal._ids import new_id
+from tauro._internal._json import checksum_holds, strange_fields, with_checksum
 from tauro.errors import (
     CorruptDataError,
     ReadOnlyStoreError,
@@ -16,7 +17,7 @@ from tauro.errors import (
     StorageNotFoundError,
     StoreFormatError,
 )
-from tauro.storage._codec import encode_json
+from tauro.storage._codec import decode_json, encode_json
 from tauro.storage._protocol import StorageBackend, SupportsLocalPath
 from tauro.storage._wrappers import PrefixedStorage, StorageWrapper
 
@@ -76,10 +77,13 @@ def _whole(backend: StorageBackend) -> StorageBackend:
 
 def _read_mark(backend: StorageBackend) -> StoreFormat | None:
     try:
-        document = backend.read_json(FORMAT_KEY)
+        data = backend.read_bytes(FORMAT_KEY)
     except StorageNotFoundError:
         return None
+    document = decode_json(data, FORMAT_KEY)
     try:
+        if checksum_holds(data) is False:
+            raise ValueError("its checksum does not hold")
         found = StoreFormat(
             int(document["version"]), str(document["store_id"]), str(document["created_at"])
         )
@@ -87,7 +91,10 @@ def _read_mark(backend: StorageBackend) -> StoreFormat | None:
         raise CorruptDataError(
             f"{FORMAT_KEY} in {backend.uri} is not the mark of a store: {error!r}.",
             context={"uri": backend.uri, "path": FORMAT_KEY},
-            suggestions=["Restore the file from a copy of the store."],
+            suggestions=[
+                "Bring the file back from a copy of the store.",
+                "Or run `tauro store repair`, which makes another, with a new store id.",
+            ],
         ) from error
     if found.version > FORMAT_VERSION:
         raise StoreFormatError(
@@ -116,7 +123,7 @@ def ensure_format(backend: StorageBackend) -> StoreFormat:
         )
     mark = StoreFormat(FORMAT_VERSION, new_id(), _clock.now().isoformat())
     try:
-        backend.create_bytes(FORMAT_KEY, encode_json(asdict(mark), FORMAT_KEY))
+        backend.create_bytes(FORMAT_KEY, encode_format(mark))
     except StorageExistsError as error:
         found = read_format(backend)  # somebody was faster
         if found is None:
@@ -127,6 +134,28 @@ def ensure_format(backend: StorageBackend) -> StoreFormat:
             ) from error
         return found
     return mark
+
+
+def encode_format(mark: StoreFormat) -> bytes:
+    """Return a mark as the bytes of its file, with a checksum."""
+    return with_checksum(encode_json(asdict(mark), FORMAT_KEY))
+
+
+def format_fields(backend: StorageBackend) -> list[str]:
+    """Return the fields of a store's mark that none has: a flipped bit may hide the checksum so."""
+    return strange_fields(backend.read_bytes(FORMAT_KEY), tuple(StoreFormat.__slots__))
+
+
+def renew_format(backend: StorageBackend) -> str:
+    """Make another mark in place of a damaged one; return where that is now.
+
+    Raises:
+        StoreFormatError: As :func:`ensure_format`.
+    """
+    kept = f"_tauro/damaged/format.json.{new_id()}"
+    backend.move(FORMAT_KEY, kept)
+    ensure_format(backend)
+    return kept
 
 
 def no_store(place: str) -> StoreFormatError:

@@ -8,6 +8,7 @@ between the two, so that no run exists that search cannot find.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Callable, Iterator
@@ -29,9 +30,11 @@ from tauro.storage import StorageBackend, SupportsLocks
 from tauro.tracking._models import (
     ExperimentRecord,
     RunRecord,
+    decode_claim,
     decode_experiment,
     decode_run,
     encode,
+    encode_claim,
 )
 
 ROOT = "experiment_tracking"
@@ -215,19 +218,19 @@ class Documents:
         claim, data = name_key(record.name), _checked(record)
         with self._lock(_EXPERIMENTS):
             try:
-                self.storage.create_bytes(claim, _readable(data))
+                self.storage.create_bytes(claim, encode_claim(record))
             except StorageExistsError:
                 owner = self._owner_of(claim, record.name)
                 if owner is not None:
                     return owner, False
-                self.storage.write_bytes(claim, _readable(data))
+                self.storage.write_bytes(claim, encode_claim(record))
             self._put_experiment(record, data)
         return record, True
 
     def find_experiment(self, name: str) -> ExperimentRecord | None:
         """Return the experiment of a name, deleted ones included, or None."""
         try:
-            claimed = decode_experiment(self.storage.read_bytes(name_key(name)))
+            claimed = decode_claim(self.storage.read_bytes(name_key(name)))
             record = self.read_experiment(claimed.experiment_id)
         except StorageNotFoundError:
             return None
@@ -244,7 +247,7 @@ class Documents:
         None where a rename was cut short and the claim is nobody's.
         """
         try:
-            claimed = decode_experiment(self.storage.read_bytes(claim))
+            claimed = decode_claim(self.storage.read_bytes(claim))
         except StorageNotFoundError:
             return None
         except msgspec.DecodeError as error:
@@ -315,11 +318,11 @@ class Documents:
             claim = name_key(name)
             renamed = msgspec.structs.replace(before, name=name)
             try:
-                self.storage.create_bytes(claim, _readable(encode(renamed)))
+                self.storage.create_bytes(claim, encode_claim(renamed))
             except StorageExistsError:
                 if self._owner_of(claim, name) is not None:
                     raise
-                self.storage.write_bytes(claim, _readable(encode(renamed)))
+                self.storage.write_bytes(claim, encode_claim(renamed))
             record = self._update_experiment(
                 experiment_id, lambda each: setattr(each, "name", name)
             )
@@ -351,9 +354,23 @@ class Documents:
     def _claimant(self, name: str) -> str | None:
         """Return whose claim a name is, None where it is nobody's or cannot be told."""
         try:
-            return decode_experiment(self.storage.read_bytes(name_key(name))).experiment_id
+            return decode_claim(self.storage.read_bytes(name_key(name))).experiment_id
         except (StorageNotFoundError, msgspec.DecodeError):
             return None
+
+    def restore_claims(self) -> None:
+        """Claim the names of experiments whose claims are missing or damaged."""
+        for key in self.storage.list_paths(f"{ROOT}/{_EXPERIMENTS}"):
+            name = key[len(f"{ROOT}/{_EXPERIMENTS}/") :]
+            if "/" in name or not name.endswith(".json"):
+                continue
+            with (
+                self._lock(_EXPERIMENTS),
+                contextlib.suppress(ExperimentNotFoundError, CorruptDataError),
+            ):
+                record = self._present(name.removesuffix(".json"))
+                if self._claimant(record.name) is None:
+                    self.storage.write_bytes(name_key(record.name), encode_claim(record))
 
     def remove_experiment(self, record: ExperimentRecord) -> None:
         """Remove the document of an experiment that was condemned."""

@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -18,7 +18,7 @@ import psutil
 
 from tauro._internal._fork import tell_after_fork
 from tauro._internal._ids import new_id
-from tauro._internal._json import decode
+from tauro._internal._json import decode_checked, strange_fields, with_checksum
 from tauro.errors import StorageError, StorageNotFoundError
 from tauro.storage import StorageBackend
 from tauro.tracking._models import Owner
@@ -118,7 +118,9 @@ class Heartbeat:
             started=_started(os.getpid()),
             seen=time.time(),
         )
-        self._storage.write_bytes(writer_key(self.writer_id), msgspec.json.encode(beat))
+        self._storage.write_bytes(
+            writer_key(self.writer_id), with_checksum(msgspec.json.encode(beat))
+        )
 
 
 def remove_dead_writers(storage: StorageBackend) -> None:
@@ -133,9 +135,25 @@ def is_alive(storage: StorageBackend, owner: Owner) -> bool:
     return _lives(storage, writer_key(owner.writer_id))
 
 
+def damaged_writers(storage: StorageBackend) -> Iterator[tuple[str, str]]:
+    """Yield the signs of life that nobody gave, with what is wrong."""
+    for key in storage.list_paths("_tauro/writers"):
+        try:
+            data = storage.read_bytes(key)
+            decode_checked(data, _decoder)
+            strange = strange_fields(data, _Beat.__struct_fields__)
+        except StorageNotFoundError:
+            continue
+        except msgspec.DecodeError as error:
+            yield key, f"is no sign of life: {error}"
+        else:
+            if strange:
+                yield key, f"is no sign of life: none has a field {strange[0]!r}"
+
+
 def _lives(storage: StorageBackend, key: str) -> bool:
     try:
-        beat = decode(storage.read_bytes(key), _decoder)
+        beat = decode_checked(storage.read_bytes(key), _decoder)
     except (StorageNotFoundError, msgspec.DecodeError):
         return False
     if beat.host == socket.gethostname():

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from tauro._internal._clock import from_ns
-from tauro._internal._json import decode
+from tauro._internal._json import decode, decode_checked, with_checksum
 
 Lifecycle = Literal["active", "deleted", "removing"]
 """``removing``: what :meth:`ExperimentTracker.gc` has begun to remove and nothing brings back."""
@@ -184,3 +184,13 @@ def decode_run(data: bytes) -> RunRecord:
 def decode_experiment(data: bytes) -> ExperimentRecord:
     """Return the experiment of a JSON document."""
     return decode(data, _experiment_decoder)
+
+
+def encode_claim(record: ExperimentRecord) -> bytes:
+    """Return the claim of an experiment's name: its record, and a checksum."""
+    return with_checksum(msgspec.json.format(encode(record), indent=2))
+
+
+def decode_claim(data: bytes) -> ExperimentRecord:
+    """Return the experiment of the claim of its name, whose checksum holds."""
+    return decode_checked(data, _experiment_decoder)

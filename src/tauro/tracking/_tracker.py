@@ -12,7 +12,7 @@ from tauro.errors import TrackingValidationError
 from tauro.tracking._core import ExperimentLike, index_errors
 from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of
-from tauro.tracking._heartbeat import remove_dead_writers
+from tauro.tracking._heartbeat import damaged_writers, remove_dead_writers
 from tauro.tracking._incoming import remove_staging
 from tauro.tracking._metric_log import Compaction
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus
@@ -214,6 +214,8 @@ class ExperimentTracker(ReadVerbs):
     def verify(self) -> Iterator[Damage]:
         """Yield every damaged file of the tracking side, with what is wrong; nothing is changed."""
         yield from verify_documents(self.storage)
+        for key, problem in damaged_writers(self.storage):
+            yield Damage(key, problem)
         damaged = set()
         for experiment_id in self._log.experiments():
             for finding in self._log.verify(experiment_id):
@@ -232,9 +234,10 @@ class ExperimentTracker(ReadVerbs):
 
         A damaged file is put aside; a run whose process is gone is recorded as FAILED, with the
         last values of its metrics. Documents say which artifact stands where a process died
-        replacing one.
+        replacing one. A name whose claim is missing or damaged is claimed anew.
         """
         self._opened_for_writing()
+        self._documents.restore_claims()
         done = [self._log.repair(each) for each in self._log.experiments()]
         with index_errors(self._root):
             abandoned = [each for each in self._catalogue.running() if self.is_abandoned(each)]

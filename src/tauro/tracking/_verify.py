@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from tauro._internal._json import strange_fields
 from tauro.errors import (
     CorruptDataError,
     RunNotFoundError,
@@ -24,8 +25,10 @@ from tauro.tracking._incoming import add_artifact
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import (
     ArtifactRecord,
+    ExperimentRecord,
     RunRecord,
     RunStatus,
+    decode_claim,
     decode_experiment,
     decode_run,
     metric_to_json,
@@ -76,12 +79,16 @@ def _check_experiment(storage: StorageBackend, key: str) -> Iterator[Damage]:
     if key.endswith(".parquet"):
         yield from _check_view(storage, key)
         return
+    is_claim = "/names/" in key
     try:
-        record = decode_experiment(storage.read_bytes(key))
+        data = storage.read_bytes(key)
+        record = decode_claim(data) if is_claim else decode_experiment(data)
     except msgspec.DecodeError as error:
         yield Damage(key, f"does not hold an experiment: {error}")
         return
-    wanted = name_key(record.name) if "/names/" in key else experiment_key(record.experiment_id)
+    if is_claim and (strange := strange_fields(data, ExperimentRecord.__struct_fields__)):
+        yield Damage(key, f"holds an experiment with the field {strange[0]!r}, which none has")
+    wanted = name_key(record.name) if is_claim else experiment_key(record.experiment_id)
     if key != wanted:
         yield Damage(key, f"holds the experiment {record.experiment_id!r}, named {record.name!r}")
 

@@ -198,7 +198,7 @@ def test_a_changed_record_is_noticed(sink: FileAuditSink, tmp_path: Path) -> Non
         tmp_path / "audit",
         lambda lines: [lines[0], lines[1].replace(b"ada", b"eve"), *lines[2:]],
     )
-    assert found == [(3, "the record before this one was changed")]
+    assert found == [(2, "the line is no audit record, or was changed")]
 
 
 def test_a_removed_record_is_noticed(sink: FileAuditSink, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_line_that_is_no_record_is_noticed_and_left_out(
     sink: FileAuditSink, tmp_path: Path
 ) -> None:
     found = _damaged(sink, tmp_path / "audit", lambda lines: [lines[0], b"garbage\n", *lines[1:]])
-    assert found[0] == (2, "the line is no audit record")
+    assert found[0] == (2, "the line is no audit record, or was changed")
     assert len(list(sink.records())) == 4
 
 

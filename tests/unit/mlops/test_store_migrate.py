@@ -18,7 +18,9 @@ def old_store(root: Path, version: int) -> LocalStorageBackend:
     with MLOpsContext(storage_path=str(root)) as context:
         context.experiment_tracker.start_run(name="r").end()
     mark = root / "_tauro" / "format.json"
-    mark.write_text(json.dumps({**json.loads(mark.read_text()), "version": version}))
+    document = json.loads(mark.read_text())
+    del document["checksum"]  # as the first Tauros wrote it
+    mark.write_text(json.dumps({**document, "version": version}))
     return LocalStorageBackend(root)
 
 
