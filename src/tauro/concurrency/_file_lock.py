@@ -55,7 +55,7 @@ class FileLock:
 
     def __init__(self, path: StrPath, *, timeout: float = 10.0) -> None:
         self.path = os.path.abspath(path)
-        self.timeout = _checked(timeout)
+        self.timeout = check_timeout(timeout)
         self._lock = self._make()
         tell_after_fork(self)
 
@@ -79,7 +79,7 @@ class FileLock:
         Raises:
             LockTimeoutError: It was not free in time; the message says who has it.
         """
-        wait = self.timeout if timeout is None else _checked(timeout)
+        wait = self.timeout if timeout is None else check_timeout(timeout)
         first = not self.held
         if first:
             _fs.make_dirs(os.path.dirname(self.path))
@@ -133,10 +133,16 @@ class FileLock:
         self._lock = self._make()
 
 
-def _checked(timeout: float) -> float:
-    if timeout < 0:
+def check_timeout(timeout: float) -> float:
+    """Return how long to wait for a lock.
+
+    Raises:
+        ValidationError: It is no number of seconds from 0 on.
+    """
+    given: object = timeout
+    if not isinstance(given, int | float) or not given >= 0:
         raise ValidationError(
-            f"A lock's timeout is {timeout}; seconds from 0 are expected.",
+            f"A lock's timeout is {timeout!r}; seconds from 0 are expected.",
             suggestions=["Give 0 to try once, or a large number to wait long."],
         )
     return timeout

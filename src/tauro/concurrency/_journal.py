@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from typing import Final, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 
 from tauro._internal import _fs
 from tauro._internal._paths import check_key
-from tauro.errors import CorruptDataError, StorageError
+from tauro.errors import CorruptDataError, StorageError, ValidationError
 
 FOLDER: Final = "_tauro/transactions"
 INTENT: Final = "intent.json"
@@ -32,6 +33,32 @@ class Step(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(list[Step])
+
+
+def check(root: str, steps: Iterable[Step]) -> None:
+    """Return if these changes can be made; one that never can would block all that come later.
+
+    Raises:
+        ValidationError: A file would have to be a folder, or a folder a file.
+    """
+    kinds = {step.path: step.kind for step in steps}
+    for path, kind in kinds.items():
+        if _fs.is_dir(os.path.join(root, path)):
+            raise _misplaced(path, f"{path!r} is a folder")
+        parts = path.split("/")
+        for above in ("/".join(parts[:end]) for end in range(1, len(parts))):
+            found = _fs.stat(os.path.join(root, above))
+            is_file = found is not None and stat.S_ISREG(found.st_mode)
+            if kind == "put" and kinds.get(above, "put" if is_file else "") == "put":
+                raise _misplaced(path, f"{above!r} is a file")
+
+
+def _misplaced(path: str, why: str) -> ValidationError:
+    return ValidationError(
+        f"The transaction cannot change the file {path!r}: {why}. Nothing was changed.",
+        context={"path": path},
+        suggestions=["Choose another key, or delete what is in the way first."],
+    )
 
 
 def commit(folder: str, steps: Iterable[Step], *, durable: bool) -> None:

@@ -94,6 +94,8 @@ class OptimisticLock(Generic[T]):
 class VersionedFile:
     """A file's bytes, with their hash as the version; any process may change them through this.
 
+    Bytes that were changed and changed back have the version that they had.
+
     Args:
         path: The file. It is made by the first :meth:`replace`, whose version is "".
         timeout: Seconds to wait for the lock that is held while replacing.

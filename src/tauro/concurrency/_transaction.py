@@ -16,7 +16,13 @@ from tauro.concurrency import _journal
 from tauro.concurrency._file_lock import FileLock
 from tauro.concurrency._journal import FOLDER, Step
 from tauro.concurrency._recovery import owner_lock, recover, release_owner
-from tauro.errors import MLOpsError, StorageError, StorageNotFoundError, ValidationError
+from tauro.errors import (
+    MLOpsError,
+    PathNotAllowedError,
+    StorageError,
+    StorageNotFoundError,
+    ValidationError,
+)
 from tauro.types import Durability, StrPath
 
 State = Literal["new", "open", "committed", "rolled back"]
@@ -65,7 +71,7 @@ class Transaction:
             self._owner.acquire()
             try:
                 _fs.make_dirs(self._folder)
-            except OSError:
+            except BaseException:
                 release_owner(self._owner, self._folder)
                 raise
         self.state = "open"
@@ -81,8 +87,11 @@ class Transaction:
             return
         if error is None:
             self.commit()
-        else:
+            return
+        try:
             self.rollback()
+        except StorageError as failed:  # the body's own error is the one to tell
+            error.add_note(f"{failed} Nothing was changed; recovery clears the staged files away.")
 
     def write(self, path: str, data: bytes) -> None:
         """Stage a file's new content.
@@ -92,7 +101,7 @@ class Transaction:
             ValidationError: The transaction is not open.
         """
         self._check_open()
-        resolve_key(self.root, path)
+        self._check_key(path)
         staged = new_id()
         with self._errors(f"stage {path!r}"):
             _fs.replace_file(os.path.join(self._folder, staged), data, durable=self._durable)
@@ -106,7 +115,7 @@ class Transaction:
             ValidationError: The transaction is not open.
         """
         self._check_open()
-        resolve_key(self.root, path)
+        self._check_key(path)
         self._steps[path] = Step("delete", path, new_id())
 
     def read(self, path: str) -> bytes:
@@ -140,20 +149,21 @@ class Transaction:
             StorageError: Nothing was changed because the record could not be written; or it was
                 written and a change could not be made, which recovery will do. The message says
                 which.
-            ValidationError: The transaction is not open.
+            ValidationError: The transaction is not open, or a key names a folder or lies below a
+                file; nothing was changed.
         """
         self._check_open()
         try:
             # The absence of a file to delete is no change; what others put there later stays.
             steps = [step for step in self._steps.values() if self._does_something(step)]
+            # Deletions first: what is put may lie where a file was.
+            steps.sort(key=lambda step: step.kind)
+            _journal.check(str(self.root), steps)
             if steps:
                 _journal.commit(self._folder, steps, durable=self._durable)
-        except OSError as error:
-            self.rollback()
-            raise StorageError(
-                f"The transaction could not be recorded and changed nothing: {error}",
-                context={"root": str(self.root)},
-            ) from error
+        except BaseException as error:  # also an interrupt: whoever holds no record changes nothing
+            self._give_up(error)
+            raise
         self.state = "committed"
         try:
             _journal.apply(str(self.root), self._folder, steps, durable=self._durable)
@@ -161,6 +171,28 @@ class Transaction:
                 _journal.discard(self._folder)
         finally:
             self._close()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Roll back after a commit that failed; say where even that fails."""
+        done = "changed nothing"
+        try:
+            self.rollback()
+        except StorageError:
+            # The record may be there although writing it failed: a rename or fsync after it did.
+            done = "may yet be made by recovery if its record was kept"
+        if isinstance(error, OSError) and not isinstance(error, MLOpsError):
+            raise StorageError(
+                f"The transaction could not be recorded and {done}: {error}",
+                context={"root": str(self.root)},
+            ) from error
+
+    def _check_key(self, path: str) -> None:
+        resolve_key(self.root, path)
+        if path == FOLDER or path.startswith(f"{FOLDER}/"):
+            raise PathNotAllowedError(
+                f"The key {path!r} is where transactions keep their own records.",
+                suggestions=["Choose another key."],
+            )
 
     def _does_something(self, step: Step) -> bool:
         return step.kind == "put" or _fs.stat(os.path.join(self.root, step.path)) is not None

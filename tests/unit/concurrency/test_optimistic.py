@@ -101,3 +101,15 @@ def test_processes_and_threads_lose_no_update(tmp_path: Path) -> None:
     for worker in (*children, *threads):
         worker.join(240)
     assert Path(path).read_bytes() == b"160"
+
+
+def test_a_value_that_was_changed_and_changed_back_is_the_value_that_was_read(
+    lock: OptimisticLock[bytes],
+) -> None:
+    """Versions are of values: who decided on what is there again decided rightly."""
+    lock.update(lambda old: b"a")
+    value, version = lock.read()
+    lock.update(lambda old: b"b")
+    lock.update(lambda old: b"a")
+    lock.replace(value + b"!", version)
+    assert lock.read()[0] == b"a!"

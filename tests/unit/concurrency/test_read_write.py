@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,14 +114,76 @@ def test_a_waiting_writer_goes_before_later_readers() -> None:
     with lock.read():
         writer.start()
         waits.wait(240)
-        while not lock._waiting:
+        while not lock._queue:
             threading.Event().wait(0.001)
         reader.start()
-        with pytest.raises(LockTimeoutError, match="1 waiting"):
+        with pytest.raises(LockTimeoutError, match="2 others waiting"):
             _on_thread(lambda: _try(lock, "read"))
     writer.join(240)
     reader.join(240)
     assert order == ["writer", "reader"]
+
+
+def test_a_reader_among_writers_has_its_turn() -> None:
+    """Two writers that always come again would otherwise hand the lock to each other for ever."""
+    lock = ReadWriteLock(timeout=240)
+    read_once = threading.Event()
+    waiting = threading.Barrier(2, timeout=240)
+
+    def write() -> None:
+        waiting.wait()
+        while not read_once.is_set():
+            with lock.write():
+                # Gives it back only once the other waits, so that somebody waits at any moment.
+                while not lock._queue and not read_once.is_set():
+                    threading.Event().wait(0.001)
+
+    def read() -> None:
+        with lock.read():
+            read_once.set()
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        _on_thread(read)
+    finally:
+        read_once.set()
+    for writer in writers:
+        writer.join(240)
+    assert not any(writer.is_alive() for writer in writers)
+
+
+def test_turns_come_in_the_order_of_asking() -> None:
+    lock = ReadWriteLock(timeout=240)
+    order: list[str] = []
+
+    def enter(name: str, verb: str) -> None:
+        with getattr(lock, verb)():
+            order.append(name)
+
+    plan = [("a", "write"), ("b", "read"), ("c", "write"), ("d", "read"), ("e", "write")]
+    threads = [threading.Thread(target=enter, args=one) for one in plan]
+    with lock.write():
+        for waiting, thread in enumerate(threads):
+            thread.start()
+            while len(lock._queue) <= waiting:
+                threading.Event().wait(0.001)
+    for thread in threads:
+        thread.join(240)
+    assert order == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "1"])
+def test_a_timeout_is_a_number_of_seconds(lock: ReadWriteLock, timeout: Any) -> None:
+    with pytest.raises(ValidationError, match="seconds from 0"):
+        ReadWriteLock(timeout=timeout)
+    for verb in ("read", "write"):
+        with pytest.raises(ValidationError, match="seconds from 0"), getattr(lock, verb)(
+            timeout=timeout
+        ):
+            pass
+    _enter(lock, "write")
 
 
 def test_after_a_writer_gave_up_readers_go_on() -> None:

@@ -360,3 +360,128 @@ def test_what_died_cannot_overwrite_a_later_transaction(root: Path) -> None:
         transaction.write("changed", b"latest")
     assert Transaction.recover(root) == []
     assert (root / "changed").read_bytes() == b"latest"
+
+
+def _commit(root: Path, kind: type[Transaction], *change: tuple[str, bytes | None]) -> None:
+    with kind(root) as transaction:
+        for path, data in change:
+            if data is None:
+                transaction.delete(path)
+            else:
+                transaction.write(path, data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (("new", b"1"), ("new/below", b"2")),
+        (("new/below", b"2"), ("new", b"1")),
+        (("kept/below", b"1"),),
+        (("folder", b"1"),),
+        (("folder", None),),
+        (("folder/in", None), ("folder", b"1")),
+    ],
+)
+def test_what_can_never_be_made_is_refused_before_it_is_recorded(
+    root: Path, kind: type[Transaction], change: tuple[tuple[str, bytes | None], ...]
+) -> None:
+    """Once recorded it would be tried again, in vain, before every later transaction."""
+    (root / "folder").mkdir()
+    (root / "folder" / "in").write_bytes(b"i")
+    before = _files(root)
+    with pytest.raises(ValidationError, match=r"is a (file|folder)\. Nothing was changed"):
+        _commit(root, kind, *change)
+    assert _files(root) == before
+    assert _left_over(root) == []
+    _commit(root, kind, ("kept", b"later"))
+    assert _files(root) == {**before, "kept": b"later"}
+
+
+def test_a_file_may_make_room_for_a_folder(root: Path, kind: type[Transaction]) -> None:
+    _commit(root, kind, ("kept/below", b"1"), ("kept", None))
+    assert (root / "kept" / "below").read_bytes() == b"1"
+
+
+def test_the_records_of_transactions_are_no_files_of_theirs(
+    root: Path, kind: type[Transaction]
+) -> None:
+    with kind(root) as transaction:
+        for path in ("_tauro/transactions/turn.lock", "_tauro/transactions"):
+            with pytest.raises(PathNotAllowedError, match="their own records"):
+                transaction.write(path, b"")
+            with pytest.raises(PathNotAllowedError, match="their own records"):
+                transaction.delete(path)
+
+
+def _failing(operation: str) -> Callable[[str, str], None]:
+    def hook(name: str, path: str) -> None:
+        if name == operation:
+            raise OSError(errno.EIO, "input/output error")
+
+    return hook
+
+
+def test_the_bodys_error_is_told_also_where_rolling_back_fails(
+    root: Path, kind: type[Transaction]
+) -> None:
+    transaction = kind(root)
+
+    def body() -> None:
+        with transaction:
+            _change(transaction)
+            _fs.set_fault_hook(_failing("rename"))
+            raise RuntimeError("second thoughts")
+
+    with pytest.raises(RuntimeError, match="second thoughts") as caught:
+        body()
+    assert any("Cannot roll back" in note for note in caught.value.__notes__)
+    _fs.set_fault_hook(None)
+    assert _files(root) == BEFORE
+    assert kind.recover(root) == []
+    assert _left_over(root) == []
+    _commit(root, kind, ("kept", b"k"))
+
+
+def test_an_interrupt_while_committing_changes_nothing_and_lets_others_on(
+    root: Path, kind: type[Transaction]
+) -> None:
+    def interrupt(name: str, path: str) -> None:
+        if name == "link":
+            _fs.set_fault_hook(None)
+            raise KeyboardInterrupt
+
+    transaction = kind(root)
+
+    def body() -> None:
+        with transaction:
+            _change(transaction)
+            _fs.set_fault_hook(interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        body()
+    assert transaction.state == "rolled back"
+    assert _files(root) == BEFORE
+    assert _left_over(root) == []
+
+
+def test_where_neither_recording_nor_rolling_back_works_the_message_promises_nothing(
+    root: Path, kind: type[Transaction]
+) -> None:
+    """The record is in place and only its folder could not be made durable."""
+
+    def hook(name: str, path: str) -> None:
+        if name in ("fsync_dir", "rename"):
+            raise OSError(errno.EIO, "input/output error")
+
+    def body() -> None:
+        with kind(root, durability="disk") as transaction:
+            _change(transaction)
+            _fs.set_fault_hook(hook)
+
+    # Staging renames too, so the fault comes after the changes were staged.
+    with pytest.raises(StorageError, match="may yet be made by recovery"):
+        body()
+    _fs.set_fault_hook(None)
+    assert _files(root) == BEFORE
+    assert len(kind.recover(root)) == 1
+    assert _files(root) == AFTER
