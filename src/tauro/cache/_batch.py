@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import threading
 import time
@@ -205,8 +204,7 @@ _processors: weakref.WeakSet[BatchProcessor[Any]] = weakref.WeakSet()
 
 def _flush_all() -> None:
     for processor in list(_processors):
-        with contextlib.suppress(Exception):
-            processor.flush()
+        processor._flush_quietly(at_least=1)
 
 
 atexit.register(_flush_all)

@@ -95,9 +95,10 @@ def check_ttl(ttl: float | None, name: str = "ttl") -> float | None:
     Raises:
         ValidationError: It is not a positive number of seconds.
     """
-    if ttl is not None and not ttl > 0:
+    given: object = ttl
+    if given is not None and not (isinstance(given, int | float) and given > 0):
         raise ValidationError(
-            f"{name} is {ttl}; a positive number of seconds is expected.",
+            f"{name} is {ttl!r}; a positive number of seconds is expected.",
             suggestions=["None keeps values without limit of time."],
         )
     return ttl
@@ -107,11 +108,12 @@ def check_size(size: int, name: str = "max_size") -> int:
     """Return the most values that a cache holds.
 
     Raises:
-        ValidationError: It is less than one.
+        ValidationError: It is no whole number from one on.
     """
-    if size < 1:
+    given: object = size
+    if not isinstance(given, int) or given < 1:
         raise ValidationError(
-            f"{name} is {size}; at least 1 is needed.",
+            f"{name} is {size!r}; a whole number, at least 1, is needed.",
             suggestions=["Do without the cache to keep nothing."],
         )
     return size

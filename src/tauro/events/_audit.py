@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from tauro._internal._clock import now
 from tauro.errors import ValidationError
@@ -17,6 +17,7 @@ from tauro.events._audit_models import (
     current_actor,
     host_name,
     plain,
+    printable,
     subject_of,
     thread_name,
 )
@@ -60,19 +61,19 @@ class AuditLogger:
         """
         record = AuditRecord(
             timestamp=now(),
-            action=action.value if isinstance(action, Operation) else action,
+            action=action.value if isinstance(action, Operation) else printable(action),
             outcome=outcome,
-            subject=subject,
-            actor=current_actor(),
+            subject=printable(subject),
+            actor=printable(current_actor()),
             host=host_name(),
             pid=os.getpid(),
-            thread=thread_name(),
+            thread=printable(thread_name()),
             details=plain(details) if details else {},
             error=plain(f"{type(error).__name__}: {error}") if error is not None else "",
         )
         try:
             self.sink.append(record)
-        except OSError:
+        except Exception:  # noqa: BLE001 - the sink may be anybody's, and the operation is done
             self.failures += 1
             _log.exception("The audit record %r could not be kept.", record)
         return record
@@ -112,8 +113,13 @@ class AuditLogger:
             limit: The most records to return.
 
         Raises:
-            ValidationError: ``limit`` is negative.
+            ValidationError: ``limit`` is negative, or there is no such outcome.
         """
+        if outcome is not None and outcome not in get_args(Outcome):
+            raise ValidationError(
+                f"There is no outcome {outcome!r}.",
+                suggestions=[f"Outcomes are {', '.join(get_args(Outcome))}."],
+            )
         if limit is not None and limit < 0:
             raise ValidationError(
                 f"limit is {limit}; it must be 0 or more.", suggestions=["Leave it out for all."]

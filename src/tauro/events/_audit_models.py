@@ -116,6 +116,11 @@ def subject_of(data: Mapping[str, Any], component: str) -> str:
     return ""
 
 
+def printable(text: str) -> str:
+    """Return a text as UTF-8 holds it: file names may have bytes that no character stands for."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 def plain(value: Any, *, depth: int = 0) -> Any:
     """Return a value as JSON can hold it: texts cut, objects by type, secrets masked."""
     kind = type(value)
@@ -126,15 +131,15 @@ def plain(value: Any, *, depth: int = 0) -> Any:
     if isinstance(value, int):  # of a class of its own
         return int(value)
     if isinstance(value, str):
-        text = mask_text(str(value))
+        text = printable(mask_text(str(value)))
         return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}… ({len(text)} characters)"
     if depth < _MAX_DEPTH and isinstance(value, Mapping):
         return {
-            str(key): MASK if is_secret_name(str(key)) else plain(item, depth=depth + 1)
+            printable(str(key)): MASK if is_secret_name(str(key)) else plain(item, depth=depth + 1)
             for key, item in list(value.items())[:_MAX_ITEMS]
         }
     if depth < _MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
         return [plain(item, depth=depth + 1) for item in list(value)[:_MAX_ITEMS]]
     if isinstance(value, datetime | os.PathLike):
-        return str(value)
+        return printable(str(value))
     return f"<{type(value).__name__}>"

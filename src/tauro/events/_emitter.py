@@ -154,7 +154,15 @@ class EventEmitter:
     def get_history(
         self, event_type: EventType | str | None = None, *, limit: int | None = None
     ) -> list[Event]:
-        """Return the remembered events, oldest first; with ``limit``, only the last ones."""
+        """Return the remembered events, oldest first; with ``limit``, only the last ones.
+
+        Raises:
+            ValidationError: The type names nothing, or ``limit`` is negative.
+        """
+        if limit is not None and limit < 0:
+            raise ValidationError(
+                f"limit is {limit}; it must be 0 or more.", suggestions=["Leave it out for all."]
+            )
         events = list(self._history)
         if event_type is not None and event_type != ALL_EVENTS:
             kind = to_event_type(event_type)

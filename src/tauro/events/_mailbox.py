@@ -94,7 +94,10 @@ class Mailbox:
 
     def _work(self) -> None:
         while (event := self._queue.get()) is not None:
-            deliver(self._callback, event)
+            try:
+                deliver(self._callback, event)
+            except BaseException:  # noqa: BLE001 - it would end this thread and not the program
+                _log.exception("The listener %r failed at %s.", self._callback, event.event_type)
             with self._state:
                 self._pending -= 1
                 if not self._pending:

@@ -115,4 +115,11 @@ def _safe_label(name: str) -> str:
 
 
 def _escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    # A lone surrogate cannot be sent at all, and one label must not cost the whole page.
+    return (
+        value.encode(errors="replace")
+        .decode()
+        .replace("\\", r"\\")
+        .replace('"', r"\"")
+        .replace("\n", r"\n")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tauro.errors import ValidationError
@@ -89,7 +90,7 @@ def to_finding(answer: Any) -> Finding:
         ValidationError: It has none of the forms that are understood.
     """
     if isinstance(answer, Finding):
-        return answer
+        return replace(answer, status=to_finding(answer.status).status)
     if isinstance(answer, bool):
         return Finding(HealthStatus.HEALTHY if answer else HealthStatus.UNHEALTHY)
     if isinstance(answer, str) and answer.lower() in set(HealthStatus):

@@ -42,6 +42,7 @@ class HealthMonitor:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._fresh_until = 0.0
         tell_after_fork(self)
 
     # Checks
@@ -118,6 +119,9 @@ class HealthMonitor:
     def start(self, interval: float = 30.0) -> None:
         """Run every check each ``interval`` seconds on a thread; probes then answer from the last.
 
+        A thread that falls behind by more than an interval, because a listener holds it up, is not
+        believed: probes then check for themselves. Where it runs already, nothing changes.
+
         Raises:
             ValidationError: The interval is not positive.
         """
@@ -127,7 +131,7 @@ class HealthMonitor:
                 suggestions=["For example monitor.start(interval=30)."],
             )
         with self._lock:
-            if self._thread is not None:
+            if self.running:
                 return
             self._stop = threading.Event()
             self._thread = threading.Thread(
@@ -149,7 +153,7 @@ class HealthMonitor:
     @property
     def running(self) -> bool:
         """Whether checks run in the background."""
-        return self._thread is not None
+        return self._thread is not None and self._thread.is_alive()
 
     # Inside
 
@@ -172,8 +176,9 @@ class HealthMonitor:
         return result
 
     def _recent(self) -> HealthReport:
-        report = self._last if self.running else None
-        return report if report is not None else self.check_all()
+        report = self._last
+        fresh = self.running and time.monotonic() <= self._fresh_until
+        return report if fresh and report is not None else self.check_all()
 
     def _keep(self, report: HealthReport) -> None:
         with self._lock:
@@ -191,6 +196,8 @@ class HealthMonitor:
 
     def _work(self, stop: threading.Event, interval: float) -> None:
         while True:
+            longest = max((check.timeout for check in self.checks), default=0.0)
+            self._fresh_until = time.monotonic() + 2 * interval + longest
             self.check_all()
             if stop.wait(interval):
                 return

@@ -8,7 +8,7 @@ import time
 from typing import Final
 
 from tauro._internal._clock import now
-from tauro.health._check import HealthCheck
+from tauro.health._check import HealthCheck, to_finding
 from tauro.health._models import CheckResult, Finding, HealthStatus
 
 _GRACE_SECONDS: Final = 0.1
@@ -35,7 +35,10 @@ class Execution:
         self._thread = threading.Thread(
             target=self._run, name=f"tauro-health-{check.name}", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the system gives no more threads: that is a result too
+            self._finding = Finding(HealthStatus.UNKNOWN, f"The check could not start: {error}")
 
     @property
     def running(self) -> bool:
@@ -44,7 +47,8 @@ class Execution:
 
     def result(self) -> CheckResult:
         """Wait for the check at most its time-out, end it then, and return what it found."""
-        self._thread.join(max(0.0, self._began + self.check.timeout - time.monotonic()))
+        if self.running:
+            self._thread.join(max(0.0, self._began + self.check.timeout - time.monotonic()))
         if self.running:
             self._end()
         finding = self._finding
@@ -58,7 +62,7 @@ class Execution:
 
     def _run(self) -> None:
         try:
-            self._finding = self.check.check()
+            self._finding = to_finding(self.check.check())
         except Exception as error:  # noqa: BLE001 - user code; what it raises is the result
             self._finding = Finding(HealthStatus.UNHEALTHY, f"{type(error).__name__}: {error}")
         except CheckEnded:

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from tauro._internal._fork import tell_after_fork
 from tauro.errors import CircuitOpenError, ValidationError
 from tauro.resilience import _time
+from tauro.resilience._functions import refuse_deferred
 
 _log = logging.getLogger("tauro.resilience")
 P = ParamSpec("P")
@@ -47,7 +48,8 @@ class CircuitBreaker:
         success_threshold: Successes that close it when half open.
         half_open_calls: Calls at a time that go through when half open.
         failures: Which errors count; others pass through as if the call had succeeded.
-        on_change: Called with the old and the new state, outside of the breaker's lock.
+        on_change: Called with the old and the new state, outside of the breaker's lock. What it
+            raises is logged: it is not the call's error.
     """
 
     def __init__(
@@ -98,7 +100,13 @@ class CircuitBreaker:
             return self._state
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Guard every call of a function."""
+        """Guard every call of a function.
+
+        Raises:
+            ValidationError: It is a coroutine or generator function, whose errors come later than
+                its call.
+        """
+        refuse_deferred(function, "guarded")
 
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -179,8 +187,12 @@ class CircuitBreaker:
             return
         level = logging.WARNING if told[1] is CircuitState.OPEN else logging.INFO
         _log.log(level, "The circuit breaker %r went from %s to %s.", self.name, *told)
-        if self._on_change is not None:
+        if self._on_change is None:
+            return
+        try:
             self._on_change(*told)
+        except Exception:  # noqa: BLE001 - user code; the breaker must count what it guards
+            _log.exception("on_change of the circuit breaker %r failed.", self.name)
 
     def _seconds_left(self) -> float:
         return max(0.0, self._opened_at + self.recovery_timeout - _time.monotonic())

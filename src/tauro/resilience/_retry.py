@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from tauro.errors import ValidationError
 from tauro.resilience import _time
+from tauro.resilience._functions import refuse_deferred
 
 _log = logging.getLogger("tauro.resilience")
 P = ParamSpec("P")
@@ -32,8 +33,8 @@ class RetryConfig:
         jitter: Draw each pause evenly between 0 and its length, so that those who failed together
             do not come back together.
         deadline: Seconds from the first call on, after which no attempt begins and no pause lasts.
-        retry_on: Errors worth another attempt: classes, or a function that tells. By default those
-            of connections and time-outs.
+        retry_on: Errors worth another attempt: a class or a tuple of them, or a function that
+            tells. By default those of connections and time-outs.
     """
 
     max_attempts: int = 3
@@ -42,21 +43,22 @@ class RetryConfig:
     max_delay: float = 30.0
     jitter: bool = True
     deadline: float | None = None
-    retry_on: tuple[type[Exception], ...] | Callable[[Exception], bool] = (
+    retry_on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool] = (
         ConnectionError,
         TimeoutError,
         InterruptedError,
     )
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
+        attempts: object = self.max_attempts
+        if not isinstance(attempts, int) or attempts < 1:
             raise ValidationError(
-                f"max_attempts is {self.max_attempts}; at least 1 is needed.",
+                f"max_attempts is {attempts!r}; a whole number from 1 on is needed.",
                 suggestions=["1 means: do not retry."],
             )
         for name in ("initial_delay", "max_delay", "deadline"):
             value = getattr(self, name)
-            if value is not None and not value >= 0:
+            if value is not None and not (value >= 0 and math.isfinite(value)):
                 raise ValidationError(
                     f"{name} is {value}; seconds from 0 are expected.",
                     suggestions=[f"For example {name}=1.5."],
@@ -66,10 +68,16 @@ class RetryConfig:
                 f"multiplier is {self.multiplier}; from 1 is expected, or pauses would shrink.",
                 suggestions=["1 keeps pauses alike, 2 doubles them."],
             )
+        predicate = callable(self.retry_on) and not isinstance(self.retry_on, type)
+        if not predicate and not _are_errors(self.retry_on):
+            raise ValidationError(
+                f"retry_on is {self.retry_on!r}; classes of errors or a function are expected.",
+                suggestions=["For example retry_on=(ConnectionError, TimeoutError)."],
+            )
 
     def is_worth_retrying(self, error: Exception) -> bool:
         """Tell whether another attempt may help."""
-        if isinstance(self.retry_on, tuple):
+        if isinstance(self.retry_on, type | tuple):
             return isinstance(error, self.retry_on)
         return self.retry_on(error)
 
@@ -80,6 +88,11 @@ class RetryConfig:
             longest = min(delay, self.max_delay)
             yield random.uniform(0, longest) if self.jitter else longest  # noqa: S311 - no secret
             delay = min(delay * self.multiplier, self.max_delay)
+
+
+def _are_errors(given: object) -> bool:
+    classes = given if isinstance(given, tuple) else (given,)
+    return all(isinstance(one, type) and issubclass(one, BaseException) for one in classes)
 
 
 OnRetry = Callable[[int, Exception, float], Any]
@@ -115,12 +128,7 @@ def with_retry(config: Any = None, *, on_retry: OnRetry | None = None) -> Any:
 def _retried(
     function: Callable[P, R], config: RetryConfig, on_retry: OnRetry | None
 ) -> Callable[P, R]:
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise ValidationError(
-            f"{function!r} only begins its work when awaited or iterated, after the call that is "
-            "retried.",
-            suggestions=["Decorate a plain function that does the work."],
-        )
+    refuse_deferred(function, "retried")
 
     @functools.wraps(function)
     def retried(*args: P.args, **kwargs: P.kwargs) -> R:

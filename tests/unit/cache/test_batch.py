@@ -214,3 +214,21 @@ def test_a_forked_child_leaves_what_waits_to_its_parent(sink: Sink) -> None:
     process.join(240)
     processor.close()
     assert sink.batches == [[1]]
+
+
+def test_what_cannot_be_processed_at_the_interpreters_exit_is_logged() -> None:
+    code = (
+        "import logging\n"
+        "from tauro.cache import BatchProcessor\n"
+        "logging.basicConfig()\n"
+        "def fail(batch): raise OSError('no network')\n"
+        "broken, sound = BatchProcessor(fail), BatchProcessor(print)\n"
+        "broken.add(1)\n"
+        "sound.add(2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
+    )
+    assert done.stdout == "[2]\n"
+    assert "no network" in done.stderr
+    assert "1 operations wait" in done.stderr

@@ -69,7 +69,17 @@ def test_the_object_itself_is_kept() -> None:
     assert cache.get("model:v1") is model
 
 
-@pytest.mark.parametrize("options", [{"max_size": 0}, {"max_size": -1}, {"default_ttl": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_size": 0},
+        {"max_size": -1},
+        {"max_size": 2.5},
+        {"default_ttl": 0},
+        {"default_ttl": float("nan")},
+        {"default_ttl": "5"},
+    ],
+)
 def test_absurd_settings_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(options))):
         LRUCache(**options)

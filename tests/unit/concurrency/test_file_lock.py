@@ -110,8 +110,8 @@ def test_only_the_holder_gives_it_back(tmp_path: Path) -> None:
         lock.release()
 
 
-@pytest.mark.parametrize("timeout", [-1, -0.5])
-def test_a_negative_timeout_is_refused(tmp_path: Path, timeout: float) -> None:
+@pytest.mark.parametrize("timeout", [-1, -0.5, float("nan"), "1"])
+def test_an_absurd_timeout_is_refused(tmp_path: Path, timeout: Any) -> None:
     with pytest.raises(ValidationError, match="timeout"):
         FileLock(tmp_path / "a.lock", timeout=timeout)
     with pytest.raises(ValidationError, match="timeout"):

@@ -179,8 +179,9 @@ def test_a_timeout_is_a_number_of_seconds(lock: ReadWriteLock, timeout: Any) -> 
     with pytest.raises(ValidationError, match="seconds from 0"):
         ReadWriteLock(timeout=timeout)
     for verb in ("read", "write"):
-        with pytest.raises(ValidationError, match="seconds from 0"), getattr(lock, verb)(
-            timeout=timeout
+        with (
+            pytest.raises(ValidationError, match="seconds from 0"),
+            getattr(lock, verb)(timeout=timeout),
         ):
             pass
     _enter(lock, "write")

@@ -20,7 +20,15 @@ import pytest
 
 from tauro._internal import _clock, _fs
 from tauro.errors import ValidationError
-from tauro.events import AuditLogger, FileAuditSink, Operation, acting_as, current_actor
+from tauro.events import (
+    AuditLogger,
+    AuditRecord,
+    FileAuditSink,
+    Operation,
+    acting_as,
+    current_actor,
+)
+from tauro.events._audit_models import Outcome
 from tauro.testing._events import audit_record
 
 spawn = multiprocessing.get_context("spawn")
@@ -282,3 +290,80 @@ def test_a_forked_child_writes_a_file_of_its_own(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
     assert {record.subject for record in sink.records()} == {"m/0", "m/1", "m/2"}
     assert sink.verify() == []
+
+
+def test_a_sink_that_fails_in_its_own_way_does_not_undo_the_operation_either(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Database:
+        def append(self, record: AuditRecord) -> None:
+            raise LookupError("no such table: audit")
+
+        def records(self) -> list[AuditRecord]:
+            return []
+
+    audit = AuditLogger(Database())
+    with caplog.at_level(logging.ERROR, "tauro.events"):
+        audit.log("x.lost")
+    assert audit.failures == 1
+    assert "no such table" in caplog.text
+
+
+def test_what_utf8_cannot_hold_is_kept_as_escapes(audit: AuditLogger, sink: FileAuditSink) -> None:
+    """A file name may have bytes that are no character; Python reads them as lone surrogates."""
+    name = os.fsdecode(b"caf\xe9.csv")
+    with acting_as(name):
+        audit.log(
+            f"x.{name}", subject=name, details={name: name, "path": Path(name)}, error=OSError(name)
+        )
+    (record,) = audit.query()
+    escaped = r"caf\udce9.csv"
+    assert (record.subject, record.actor, record.action) == (escaped, escaped, f"x.{escaped}")
+    assert record.details == {escaped: escaped, "path": escaped}
+    assert record.error == f"OSError: {escaped}"
+    assert audit.failures == 0
+    assert sink.verify() == []
+
+
+def test_an_outcome_that_does_not_exist_is_an_error_and_no_empty_answer(audit: AuditLogger) -> None:
+    with pytest.raises(ValidationError, match="no outcome 'failed'"):
+        audit.query(outcome="failed")  # type: ignore[arg-type]
+
+
+def _append_many(folder: str, actor: str, count: int) -> None:
+    audit = AuditLogger(FileAuditSink(folder, max_bytes=4000))
+    with acting_as(actor):
+        for number in range(count):
+            outcome: Outcome = "failure" if number % 3 == 0 else "success"
+            audit.log("x.y", subject=f"{actor}/{number}", outcome=outcome)
+
+
+def test_eight_processes_write_one_log_and_every_question_counts_them_all(tmp_path: Path) -> None:
+    processes = [
+        spawn.Process(target=_append_many, args=(str(tmp_path), f"actor-{number}", 60))
+        for number in range(8)
+    ]
+    began = datetime.now(UTC)
+    for process in processes:
+        process.start()
+    reader = AuditLogger(FileAuditSink(tmp_path))
+    while any(process.is_alive() for process in processes):
+        for record in reader.query():
+            assert record.subject.startswith(record.actor)
+        processes[0].join(0.05)
+    for process in processes:
+        process.join(240)
+        assert process.exitcode == 0
+    everything = reader.query()
+    assert len(everything) == len({record.subject for record in everything}) == 8 * 60
+    assert [one.timestamp for one in everything] == sorted(one.timestamp for one in everything)
+    assert len({record.pid for record in everything}) == 8
+    for number in range(8):
+        mine = reader.query(actor=f"actor-{number}")
+        assert [one.subject for one in mine] == [f"actor-{number}/{i}" for i in range(60)]
+        assert len(reader.query(subject=f"actor-{number}/*", outcome="failure")) == 20
+    middle = everything[200].timestamp
+    before, after = reader.query(since=began, until=middle), reader.query(since=middle)
+    assert len(before) + len(after) == 8 * 60
+    assert len(list(tmp_path.glob("*.jsonl"))) > 16
+    assert FileAuditSink(tmp_path).verify() == []

@@ -280,3 +280,86 @@ def test_a_forked_child_subscribes_and_gets_its_own_events(emitter: EventEmitter
     assert receive.recv() == (True, [7])
     child.join(240)
     assert child.exitcode == 0
+
+
+def test_an_asynchronous_listener_that_leaves_its_thread_gets_the_next_event(
+    emitter: EventEmitter, got: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What ends a program in its main thread would only end the listener's, and silently."""
+
+    def leave(event: Event) -> None:
+        got.append(event)
+        raise SystemExit(3)
+
+    async def cancelled(event: Event) -> None:
+        got.append(event)
+        raise asyncio.CancelledError
+
+    for listener in (leave, cancelled):
+        emitter.on(EventType.RUN_STARTED, listener, asynchronous=True)
+    with caplog.at_level(logging.ERROR, "tauro.events"):
+        for _ in range(3):
+            emitter.emit(EventType.RUN_STARTED)
+        assert emitter.drain(240)
+    assert len(got) == 6
+    assert "SystemExit" in caplog.text
+    assert "CancelledError" in caplog.text
+
+
+def test_a_listener_may_emit_subscribe_and_leave_while_it_is_called(
+    emitter: EventEmitter, got: list[Event]
+) -> None:
+    def once(event: Event) -> None:
+        emitter.off(EventType.RUN_STARTED, once)
+        emitter.on(EventType.RUN_STARTED, got.append)
+        emitter.emit(EventType.RUN_COMPLETED)
+
+    emitter.on(EventType.RUN_STARTED, once)
+    emitter.on(EventType.RUN_COMPLETED, got.append)
+    emitter.emit(EventType.RUN_STARTED)
+    assert [event.event_type for event in got] == [EventType.RUN_COMPLETED]
+    emitter.emit(EventType.RUN_STARTED)
+    assert [event.event_type for event in got[1:]] == [EventType.RUN_STARTED]
+
+
+def test_a_listener_that_emits_what_it_hears_ends_and_breaks_nothing(
+    emitter: EventEmitter, got: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    def echo(event: Event) -> None:
+        emitter.emit(EventType.RUN_STARTED)
+
+    emitter.on(EventType.RUN_STARTED, echo)
+    with caplog.at_level(logging.CRITICAL):
+        emitter.emit(EventType.RUN_STARTED)
+    emitter.off(EventType.RUN_STARTED, echo)
+    emitter.on(EventType.RUN_STARTED, got.append)
+    emitter.emit(EventType.RUN_STARTED)
+    assert len(got) == 1
+
+
+def test_the_history_is_read_while_others_emit(emitter: EventEmitter) -> None:
+    """A bounded history loses its oldest while it is copied."""
+    small = EventEmitter(history_size=50)
+    stop = threading.Event()
+
+    def emit() -> None:
+        while not stop.is_set():
+            small.emit(EventType.RUN_STARTED)
+
+    threads = [threading.Thread(target=emit) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(300):
+            history = small.get_history()
+            assert len(history) <= 50
+            assert len({event.sequence for event in history}) == len(history)
+    finally:
+        stop.set()
+    for thread in threads:
+        thread.join(240)
+
+
+def test_a_negative_limit_is_refused(emitter: EventEmitter) -> None:
+    with pytest.raises(ValidationError, match="limit is -1"):
+        emitter.get_history(limit=-1)

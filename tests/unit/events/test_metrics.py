@@ -277,3 +277,9 @@ def test_a_name_that_two_kinds_have_stands_once_for_each(metrics: MetricsCollect
 def test_a_number_that_no_float_holds_is_refused(metrics: MetricsCollector) -> None:
     with pytest.raises(ValidationError, match="finite"):
         metrics.increment("n", 10**400)
+
+
+def test_a_label_that_cannot_be_sent_does_not_cost_the_page(metrics: MetricsCollector) -> None:
+    metrics.increment("files", tags={"name": "caf\udce9"})
+    page = metrics.to_prometheus().encode()
+    assert b'tauro_user_files_total{name="caf?"} 1' in page

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -403,3 +405,115 @@ def test_a_forked_child_has_no_background_thread_and_checks_for_itself(
     assert receive.poll(240)
     assert receive.recv() == (False, "healthy")
     child.join(240)
+
+
+class _Answering(HealthCheck):
+    """A check whose author returned something handier than a finding."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("handy", timeout=240)
+        self._answer = answer
+
+    def check(self) -> Finding:
+        answer: Finding = self._answer
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (True, HEALTHY),
+        ("degraded", DEGRADED),
+        ({"status": "unhealthy", "message": "m"}, UNHEALTHY),
+        (Finding("healthy"), HEALTHY),  # type: ignore[arg-type]
+        (Finding("well"), UNHEALTHY),  # type: ignore[arg-type]
+        (None, UNHEALTHY),
+        (5, UNHEALTHY),
+    ],
+)
+def test_whatever_a_check_answers_is_a_result(
+    monitor: HealthMonitor, answer: Any, status: HealthStatus
+) -> None:
+    monitor.register(_Answering(answer))
+    report = monitor.check_all()
+    assert [check.status for check in report.checks] == [status]
+    json.dumps(report.to_dict())
+
+
+def test_a_check_that_cannot_be_started_is_unknown(
+    monitor: HealthMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a thread that the system does not give an exception of the probe."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monitor.register(_saying("a", answer=True))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    (result,) = monitor.check_all().checks
+    assert result.status is UNKNOWN
+    assert "can't start new thread" in result.message
+
+
+def test_probes_do_not_believe_a_background_thread_that_is_held_up(
+    monitor: HealthMonitor, observers: Observers
+) -> None:
+    answer = [True]
+    held_up, go_on = threading.Event(), threading.Event()
+
+    def listen(event: Event) -> None:
+        if event.data["status"] == "unhealthy" and not held_up.is_set():
+            held_up.set()
+            go_on.wait(240)
+
+    observers.emitter.on(EventType.HEALTH_CHANGED, listen)
+    monitor.register(FunctionHealthCheck("a", lambda: answer[0], timeout=60))
+    monitor.start(interval=0.005)
+    while monitor.last_report is None:
+        time.sleep(0.001)
+    answer[0] = False
+    assert held_up.wait(240)
+    answer[0] = True
+    assert not monitor.is_healthy()
+    monitor._fresh_until = 0.0  # as it is once the interval and the longest check have passed
+    assert monitor.is_healthy()
+    go_on.set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_background_thread_that_died_is_not_running_and_may_be_started_again(
+    monitor: HealthMonitor, observers: Observers
+) -> None:
+    def leave(event: Event) -> None:
+        raise SystemExit
+
+    observers.emitter.on(EventType.HEALTH_CHANGED, leave)
+    monitor.register(_saying("a", answer=True))
+    monitor.start(interval=3600)
+    while monitor.running:
+        time.sleep(0.001)
+    observers.emitter.off(EventType.HEALTH_CHANGED, leave)
+    assert monitor.is_healthy()
+    monitor.start(interval=3600)
+    assert monitor.running
+
+
+def test_the_program_ends_while_checks_run_in_the_background_and_hang() -> None:
+    code = (
+        "import threading, time\n"
+        "from tauro.health import FunctionHealthCheck, HealthMonitor\n"
+        "began = threading.Event()\n"
+        "def hang():\n"
+        "    began.set()\n"
+        "    time.sleep(600)\n"
+        "monitor = HealthMonitor()\n"
+        "monitor.register(FunctionHealthCheck('hangs', hang, timeout=600))\n"
+        "monitor.start(interval=0.001)\n"
+        "began.wait()\n"
+        "print('done')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
+    )
+    assert done.stdout == "done\n"
+    assert done.stderr == ""

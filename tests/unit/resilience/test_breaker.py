@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -237,3 +238,67 @@ def test_threads_open_it_once() -> None:
 def test_absurd_settings_are_refused(option: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=f"{option} is {value}"):
         CircuitBreaker(**{option: value})
+
+
+@pytest.mark.parametrize("permitted", [1, 3])
+def test_of_many_threads_only_so_many_probe_at_a_time(permitted: int, clock: FakeClock) -> None:
+    breaker = CircuitBreaker(failure_threshold=1, recovery_timeout=1, half_open_calls=permitted)
+    _fail_times(breaker, 1)
+    clock.advance(1)
+    inside, refused = threading.Semaphore(0), threading.Semaphore(0)
+    go_on = threading.Event()
+
+    def probe() -> int:
+        inside.release()
+        assert go_on.wait(240)
+        return 3
+
+    def work() -> None:
+        try:
+            breaker.call(probe)
+        except CircuitOpenError:
+            refused.release()
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for _ in range(12 - permitted):
+        assert refused.acquire(timeout=240)
+    for _ in range(permitted):
+        assert inside.acquire(timeout=240)
+    assert breaker.state is HALF_OPEN
+    assert not inside.acquire(blocking=False)
+    go_on.set()
+    for thread in threads:
+        thread.join(240)
+    assert breaker.state is CLOSED
+
+
+def test_what_on_change_raises_is_logged_and_costs_no_call(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Raised while it becomes half open, it would leave the one probe counted for ever."""
+
+    def broken(old: CircuitState, new: CircuitState) -> None:
+        raise RuntimeError("no pager")
+
+    breaker = CircuitBreaker(
+        "pager", failure_threshold=1, recovery_timeout=1, success_threshold=2, on_change=broken
+    )
+    with caplog.at_level(logging.ERROR, "tauro.resilience"):
+        _fail_times(breaker, 1)
+        clock.advance(1)
+        assert [breaker.call(lambda: 3) for _ in range(3)] == [3, 3, 3]
+    assert breaker.state is CLOSED
+    assert caplog.text.count("on_change of the circuit breaker") == 3
+
+
+def test_what_works_later_than_it_is_called_is_not_guarded(breaker: CircuitBreaker) -> None:
+    async def later() -> None: ...
+
+    def bit_by_bit() -> Iterator[int]:
+        yield 1
+
+    for function in (later, bit_by_bit):
+        with pytest.raises(ValidationError, match="the call that is guarded"):
+            breaker(function)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tauro.errors import CircuitOpenError, LockTimeoutError, ValidationError
 from tauro.resilience import RetryConfig, with_retry
 from tauro.testing import FakeClock, fake_clock
+from tauro.testing._threads import at_once
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +173,13 @@ def test_what_works_later_than_it_is_called_is_refused() -> None:
     def bit_by_bit() -> Iterator[int]:
         yield 1
 
-    for function in (later, bit_by_bit):
+    async def bit_by_bit_later() -> AsyncIterator[int]:
+        yield 1
+
+    class Later:
+        async def __call__(self) -> None: ...
+
+    for function in (later, bit_by_bit, bit_by_bit_later, Later(), partial(later)):
         with pytest.raises(ValidationError, match="plain function"):
             with_retry(RetryConfig())(function)
 
@@ -180,6 +188,12 @@ def test_what_works_later_than_it_is_called_is_refused() -> None:
     ("option", "value"),
     [
         ("max_attempts", 0),
+        ("max_attempts", 2.5),
+        ("initial_delay", float("inf")),
+        ("max_delay", float("inf")),
+        ("retry_on", "ConnectionError"),
+        ("retry_on", (ConnectionError, "TimeoutError")),
+        ("retry_on", int),
         ("initial_delay", -1),
         ("max_delay", -0.1),
         ("deadline", -1),
@@ -190,3 +204,50 @@ def test_what_works_later_than_it_is_called_is_refused() -> None:
 def test_absurd_settings_are_refused(option: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=f"{option} is"):
         RetryConfig(**{option: value})
+
+
+def test_a_class_alone_names_the_errors_and_is_not_called_to_tell() -> None:
+    """A class can be called, and every error it makes is true."""
+    config = RetryConfig(retry_on=ValueError, max_attempts=3)
+    for error, calls in ((ValueError("again"), 3), (KeyError("not again"), 1)):
+        flaky = Flaky(9, error)
+        with pytest.raises(type(error)):
+            with_retry(config)(flaky)()
+        assert flaky.calls == calls
+
+
+def test_pauses_stay_within_their_bounds_however_long_it_goes_on(clock: FakeClock) -> None:
+    config = RetryConfig(max_attempts=3000, initial_delay=1e-3, multiplier=1e300, max_delay=2.5)
+    with pytest.raises(ConnectionError):
+        with_retry(config)(Flaky(3000))()
+    assert len(clock.slept) == 2999
+    assert all(0 <= pause <= 2.5 for pause in clock.slept)
+    assert clock.slept[0] <= 1e-3
+    assert len({round(pause, 9) for pause in clock.slept[1:]}) > 2900
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 7])
+def test_with_any_number_of_attempts_the_pauses_are_one_fewer(attempts: int) -> None:
+    assert len(list(RetryConfig(max_attempts=attempts).delays())) == attempts - 1
+
+
+def test_what_announces_a_pause_may_stop_it(clock: FakeClock) -> None:
+    def enough(attempt: int, error: Exception, pause: float) -> None:
+        raise RuntimeError("shutting down") from error
+
+    with pytest.raises(RuntimeError, match="shutting down"):
+        with_retry(RetryConfig(), on_retry=enough)(Flaky(1))()
+    assert clock.slept == []
+
+
+def test_threads_that_share_a_config_do_not_share_their_attempts(clock: FakeClock) -> None:
+    def run(flaky: Flaky) -> Callable[[], None]:
+        def call() -> None:
+            assert with_retry(config)(flaky)() == 3
+
+        return call
+
+    config = RetryConfig(max_attempts=4)
+    flaky = [Flaky(3) for _ in range(6)]
+    at_once([run(one) for one in flaky])
+    assert [one.calls for one in flaky] == [4] * 6
