@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -48,12 +50,17 @@ def test_the_log_outlives_the_process_that_wrote_it(tauro: Tauro, store: None, h
         assert "hidden" not in file.read_text()
     only = tauro("audit", "--actor", "bob", "--outcome", "refused", "--json").json
     assert [row["error"] for row in only] == ["ValueError: not on Fridays"]
+    assert tauro("audit", "--until", "2020-01-01", "--json").json == []
+    assert len(tauro("audit", "--until", "2120-01-01", "--json").json) == len(rows)
+    assert f"{os.getpid()} on {platform.node()}" in tauro("audit", "--actor", "bob").out
     shown = tauro("audit", "--action", "model.*").out
     assert "fraud" in shown
     assert "run.start" not in shown
 
 
 def test_an_empty_place_has_no_log(tauro: Tauro, here: Path) -> None:
-    """Asking creates nothing."""
-    assert tauro("audit").out == "Nothing was recorded.\n"
+    """Asking creates nothing, and says that there is nothing to ask."""
+    asked = tauro("audit", "--store", "typo")
+    assert asked.out == "Nothing was recorded.\n"
+    assert "typo holds no store yet" in asked.err
     assert list(here.iterdir()) == []

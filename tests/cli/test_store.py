@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,7 +72,44 @@ def test_what_is_no_store_is_not_looked_after(tauro: Tauro, here: Path) -> None:
         found = tauro("store", verb, "--store", "typo")
         assert found.code == 5
         assert "typo holds no store" in found.err
+    info = tauro("store", "info", "--store", "typo")
+    assert "typo holds no store yet" in info.err
     assert not (here / "typo").exists()
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "-1", "1e300"])
+def test_an_absurd_age_removes_nothing(tauro: Tauro, store: str, days: str) -> None:
+    """Of a mistyped age nobody may have to guess what it removed."""
+    refused = tauro("store", "gc", f"--older-than-days={days}", "--json")
+    assert refused.code == 2
+    assert "days from 0" in refused.json["message"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_where_nothing_can_be_printed_it_says_so_once(here: Path, options: tuple[str]) -> None:
+    command = [sys.executable, "-m", "tauro", "audit", *options]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=240
+        )
+    assert done.returncode == 5
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors are closed by the shell")
+def test_without_a_standard_output_the_work_is_done_all_the_same(store: str, here: Path) -> None:
+    for command in ("store info", "store verify", "audit", "health"):
+        done = subprocess.run(
+            f"{sys.executable} -m tauro {command} >&-",
+            check=False,
+            shell=True,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=240,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
 def test_a_lost_mark_is_damage(tauro: Tauro, store: str, here: Path) -> None:

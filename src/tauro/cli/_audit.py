@@ -17,6 +17,7 @@ _COLUMNS = {
     "action": "What",
     "subject": "To what",
     "outcome": "Outcome",
+    "process": "Process",
     "error": "Error",
 }
 
@@ -27,6 +28,7 @@ _COLUMNS = {
 @click.option("--actor", help="Who did it.")
 @click.option("--outcome", type=click.Choice(["success", "failure", "refused"]))
 @click.option("--since", type=click.DateTime(), help="At this time or later, UTC.")
+@click.option("--until", type=click.DateTime(), help="Before this time, UTC.")
 @click.option("--limit", "-n", default=50, show_default=True, help="Only the last ones.")
 @store_options
 def command(
@@ -35,17 +37,28 @@ def command(
     actor: str | None,
     outcome: str | None,
     since: datetime | None,
+    until: datetime | None,
     limit: int,
 ) -> None:
     """Ask the audit log of a store."""
-    output = Output.current()
-    records = open_context().audit_log.query(
+    from tauro.storage import read_format
+
+    output, context = Output.current(), open_context()
+    records = context.audit_log.query(
         action=action,
         subject=subject,
         actor=actor,
         outcome=outcome,  # type: ignore[arg-type]
         since=since,
+        until=until,
         limit=limit,
     )
     rows = [msgspec.structs.asdict(record) for record in records]
-    output.result(rows, lambda: output.table(rows, _COLUMNS, empty="Nothing was recorded."))
+
+    def render() -> None:
+        shown = [{**row, "process": f"{row['pid']} on {row['host']}"} for row in rows]
+        output.table(shown, _COLUMNS, empty="Nothing was recorded.")
+
+    if not rows and read_format(context.storage) is None:
+        output.status(f"{context.storage.uri} holds no store yet.")
+    output.result(rows, render)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import sys
@@ -91,7 +92,7 @@ class Output:
             return
         heads = dict(columns) if columns is not None else {key: key for key in rows[0]}
         cells = [[harmless(to_text(row.get(key))) for key in heads] for row in rows]
-        drawn = sys.stdout.isatty() and not self.json
+        drawn = not self.json and sys.stdout is not None and sys.stdout.isatty()
         if drawn and self._draw([harmless(head) for head in heads.values()], cells, title):
             return
         if title:
@@ -139,7 +140,7 @@ class Output:
 
         In a pipe nothing is shown but the description, once.
         """
-        if not sys.stderr.isatty():
+        if sys.stderr is None or not sys.stderr.isatty():
             self.status(description)
             yield lambda amount=1: None
             return
@@ -154,7 +155,7 @@ class Output:
         """Print an error: its message and remedies, with ``--debug`` its traceback."""
         if self._state.debug:
             traceback.print_exception(error, file=sys.stderr)
-        if self.json:
+        if self.json and not _is_about_stdout(error):
             body = create_error_response(
                 error,
                 message=error.format_message() if isinstance(error, click.ClickException) else "",
@@ -171,6 +172,13 @@ class Output:
         if not self._state.debug and isinstance(error, TauroError) and error.__cause__ is not None:
             self.status("  (--debug shows the traceback)")
         return code
+
+
+def _is_about_stdout(error: Exception) -> bool:
+    """Tell whether an error says that nothing can be printed there, as a full disk does."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return False
+    return error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -26,6 +26,8 @@ def info() -> None:
 
     output = Output.current()
     facts = describe_store(open_context())
+    if facts["format"] is None:
+        output.status(f"{facts['location']} holds no store yet.")
 
     def render() -> None:
         parts: list[dict[str, Any]] = facts["parts"]

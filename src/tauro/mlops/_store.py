@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tauro.errors import CorruptDataError
+from tauro.errors import CorruptDataError, ValidationError
 from tauro.events import Operation
 from tauro.mlops._verify import mark_damage, verify_around
 from tauro.storage import StorageBackend, read_format
@@ -25,6 +25,8 @@ _PARTS = {
     "model_registry": "models",
     "_tauro": "upkeep",
 }
+
+_MOST_DAYS = 365_000
 
 
 def verify_store(context: MLOpsContext) -> Iterator[Damage]:
@@ -152,7 +154,13 @@ def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> d
 
     Raises:
         StoreFormatError: There is no store.
+        ValidationError: ``older_than_days`` is no number of days from 0 on.
     """
+    if not 0 <= older_than_days <= _MOST_DAYS:
+        raise ValidationError(
+            f"older_than_days is {older_than_days}; days from 0 to {_MOST_DAYS} are expected.",
+            suggestions=["0 removes all that is marked as deleted, 30 what was a month ago."],
+        )
     _need_store(context)
     gone = context.model_registry.gc(deleted_for=timedelta(days=older_than_days))
     return {**context.experiment_tracker.gc(older_than_days=older_than_days), **gone}

@@ -13,7 +13,7 @@ from tauro.registry._index import IndexPublisher
 from tauro.registry._ledger import ModelLedger
 from tauro.registry._models import Change, ModelMetadata
 from tauro.registry._version import ModelVersion, VersionOwner, make_version
-from tauro.storage import StorageBackend, open_storage
+from tauro.storage import StorageBackend, open_storage, read_format
 from tauro.types import Durability, StrPath
 
 RunFacts = Callable[[str], Mapping[str, Any] | None]
@@ -37,6 +37,7 @@ class RegistryBase:
         run_facts: RunFacts | None,
     ) -> None:
         self.storage = storage if isinstance(storage, StorageBackend) else open_storage(storage)
+        read_format(self.storage)  # a foreign folder or a newer format is refused here
         self._core = RegistryCore(self.storage.uncached(), observers or get_observers(), durability)
         self._run_facts = run_facts
         self._index = IndexPublisher(self._core)

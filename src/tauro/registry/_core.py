@@ -17,7 +17,7 @@ from tauro.registry._listing import Listing, by_name
 from tauro.registry._models import Change, ModelMetadata, ModelStage
 from tauro.registry._names import check_alias, check_model_name, folder_of
 from tauro.registry._rename import Renaming, claim_name
-from tauro.storage import StorageBackend
+from tauro.storage import StorageBackend, ensure_format
 from tauro.types import Durability
 
 _log = logging.getLogger("tauro.registry")
@@ -48,8 +48,15 @@ class RegistryCore:
         self._renaming = Renaming(self.storage, self.artifacts, self.own_ledger)
         self._ledgers: dict[str, ModelLedger] = {}
         self._guard = threading.Lock()
+        self._is_marked = False
         self._uri = storage.uri.rstrip("/")
         self.listing = Listing(self.storage, self.at_numbers, self.opened)
+
+    def mark(self) -> None:
+        """Make the place a store before something is put into it, where it is none yet."""
+        if not self._is_marked:
+            ensure_format(self.storage)
+            self._is_marked = True
 
     def ledger(self, name: str) -> ModelLedger:
         """Return a model's documents, whether there are any or not."""

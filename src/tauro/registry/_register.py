@@ -109,6 +109,7 @@ class Registration:
         ledger = self._open(draft.name)
         staging, files, spec = self._stage(draft, data["artifact_path"])
         complete = _with_files(draft, staging, files, data["artifact_path"], spec)
+        self.core.mark()
         return self._store(ledger, complete)
 
     def _stage(
