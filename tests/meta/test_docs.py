@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import tauro.testing
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -62,3 +65,29 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = found["target"]
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_suites_are_written_as_the_page_on_extending_says() -> None:
+    """Each row names a suite and the methods that whoever uses it writes."""
+    text = (ROOT / "docs" / "extending.md").read_text()
+    named = set[str]()
+    rows = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("|")]
+    for _, _, suites, methods in rows:
+        written = CALL.findall(methods)
+        for suite in re.findall(r"`(\w+Suite)`", suites):
+            named.add(suite)
+            kind = getattr(tauro.testing, suite)
+            found = [call for call in written if _parameters(kind, call[0]) == call[1]]
+            assert found, f"{suite} is not written as {methods}"
+    public = {name for name in tauro.testing.__all__ if name.endswith("Suite")}
+    assert public - named == {"AuditSinkSuite"}, "the base of PersistentAuditSinkSuite"
+
+
+CALL = re.compile(r"`(\w+)\(([^)]*)\)`")
+
+
+def _parameters(kind: type, method: str) -> str | None:
+    if not hasattr(kind, method):
+        return None
+    names = list(inspect.signature(getattr(kind, method)).parameters)
+    return ", ".join(names[1:])

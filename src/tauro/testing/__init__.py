@@ -6,6 +6,7 @@ from tauro.testing._emitter import EventEmitterSuite
 from tauro.testing._events import AuditSinkSuite, PersistentAuditSinkSuite, fresh_observers
 from tauro.testing._locks import LockSuite
 from tauro.testing._registry import ModelRegistrySuite
+from tauro.testing._registry_protocol import ModelRegistryProtocolSuite
 from tauro.testing._resilience import FakeClock, fake_clock
 from tauro.testing._storage import StorageBackendSuite
 from tauro.testing._tracker import ExperimentTrackerSuite
@@ -18,6 +19,7 @@ __all__ = [
     "ExperimentTrackerSuite",
     "FakeClock",
     "LockSuite",
+    "ModelRegistryProtocolSuite",
     "ModelRegistrySuite",
     "PersistentAuditSinkSuite",
     "StorageBackendSuite",

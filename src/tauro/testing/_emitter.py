@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tauro.testing._threads import at_once
 
 if TYPE_CHECKING:
     from tauro.mlops import EventEmitterProtocol
@@ -92,9 +93,5 @@ class EventEmitterSuite(ABC):
                 emitter.emit(_TYPE)
                 emitter.subscribe(_OTHER, print)
 
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once([work] * 4)
         assert len(heard) == 200

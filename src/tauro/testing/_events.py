@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tauro.events import AuditRecord, AuditSink, Observers, set_observers
+from tauro.testing._threads import at_once
 
 _START = datetime(2024, 1, 15, tzinfo=UTC)
 
@@ -74,11 +75,7 @@ class AuditSinkSuite(ABC):
             for number in range(start, start + 50):
                 sink.append(audit_record(number))
 
-        threads = [threading.Thread(target=work, args=(50 * part,)) for part in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+        at_once([partial(work, 50 * part) for part in range(4)])
         assert _facts(sink) == {(f"m/{number}", "ada") for number in range(200)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -35,6 +36,7 @@ class LockSuite(ABC):
             for _ in range(25):
                 with self.hold(tmp_path, _LONG):
                     inside.append(1)
+                    time.sleep(0)  # lets another thread in, were the lock to do so too
                     most.append(len(inside))
                     inside.pop()
 
