@@ -70,7 +70,7 @@ def encode_frame(df: pd.DataFrame, path: str) -> bytes:
             suggestions=["Give every column values of one type."],
         ) from error
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     return buffer.getvalue()
 
 
@@ -84,10 +84,20 @@ def decode_frame(data: bytes, path: str) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        df: pd.DataFrame = pq.read_table(native_reader(data)).to_pandas()
-    except (pa.ArrowException, OSError) as error:
+        table = pq.read_table(native_reader(data), page_checksum_verification=True)
+        df: pd.DataFrame = table.to_pandas()
+    # A damaged footer has types, names and notes of pandas that do not fit each other: what is
+    # made of them fails in any of these ways.
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise CorruptDataError(
-            f"{path!r} does not hold Parquet: {error}.",
+            f"{path!r} does not hold Parquet: {error!r}.",
             context={"path": path, "size": len(data)},
             suggestions=["`tauro store verify` lists every damaged file."],
         ) from error

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 from tauro._internal import _fs
 from tauro.storage import StorageBackend, SupportsLocalPath
 from tauro.tracking._artifacts import artifact_folder, hash_stored
-from tauro.tracking._models import ArtifactRecord
+from tauro.tracking._models import ArtifactRecord, RunRecord
 from tauro.types import Durability
 
 _log = logging.getLogger(__name__)
@@ -25,6 +25,20 @@ LIMIT: Final = 8 << 20
 """The most bytes of a file; then it becomes the one before, in place of what that was."""
 
 _STREAMS: Final = ("stdout", "stderr")
+
+
+def left_behind(storage: StorageBackend, record: RunRecord) -> list[ArtifactRecord]:
+    """Return the artifacts that hold what a process printed that died before it could say so."""
+    if not any(each.path == NAME and not each.sha256 for each in record.artifacts):
+        return []
+    folder = artifact_folder(record.run_id)
+    names = [name for name in (BEFORE, NAME) if storage.exists(f"{folder}/{name}")]
+    return [_described(storage, folder, name) for name in names]
+
+
+def _described(storage: StorageBackend, folder: str, name: str) -> ArtifactRecord:
+    key = f"{folder}/{name}"
+    return ArtifactRecord(path=name, size=storage.size(key), sha256=hash_stored(storage, key))
 
 
 class _Tee:
@@ -161,5 +175,4 @@ class ConsoleCapture:
         key = f"{self._key}/{name}"
         if self._spool:
             self._storage.write_artifact(os.path.join(self._spool, name), key)
-        size = self._storage.size(key)
-        return ArtifactRecord(path=name, size=size, sha256=hash_stored(self._storage, key))
+        return _described(self._storage, self._key, name)

@@ -305,6 +305,10 @@ class _Recorder:
         tracker = self._tracker()
         return "" if tracker is None else str(tracker._root)
 
+    def begin(self) -> None:
+        """Have the place marked as a store."""
+        self._catalogue()
+
     def record(self, record: RunRecord, document: bytes) -> AbstractContextManager[object]:
         """Keep a run's new document."""
         catalogue = self._catalogue()

@@ -94,6 +94,9 @@ class StoredDocuments:
 class Recorder(Protocol):
     """What the documents tell of every change, before it is in place."""
 
+    def begin(self) -> None:
+        """Have the place marked as a store, before anything is put there."""
+
     def record(self, record: RunRecord, document: bytes) -> AbstractContextManager[object]:
         """Keep a run's new document; the block in which it is put in place follows."""
 
@@ -216,6 +219,7 @@ class Documents:
         nothing: whoever finds the claim writes the document.
         """
         claim, data = name_key(record.name), _checked(record)
+        self._recorder.begin()
         with self._lock(_EXPERIMENTS):
             try:
                 self.storage.create_bytes(claim, encode_claim(record))

@@ -18,7 +18,7 @@ from tauro.errors import (
 )
 from tauro.events import Operation
 from tauro.tracking._artifacts import artifact_folder
-from tauro.tracking._console import NAME, ConsoleCapture
+from tauro.tracking._console import NAME, ConsoleCapture, left_behind
 from tauro.tracking._core import ExperimentLike, RunLike, TrackerCore
 from tauro.tracking._environment import capture_environment, user_name
 from tauro.tracking._experiments import experiment_id_of
@@ -255,11 +255,13 @@ class LifecycleVerbs(TrackerCore):
         for run in list(self._implicit.values()):
             self.end_run(run)
         for run_id in list(self._consoles):
-            self._keep_printed(self._open_runs[run_id])
+            self._keep_printed(self._open_runs[run_id], self._printed_in(run_id))
         super().close()
 
-    def _keep_printed(self, run: Run) -> None:
-        printed = self._printed_in(run.run_id)
+    def _keep_printed(self, run: Run, printed: list[ArtifactRecord]) -> None:
+        """Let the document say what was printed, where it is not said with the run's end."""
+        if not printed:
+            return
 
         def keep(record: RunRecord) -> None:
             for each in printed:
@@ -347,6 +349,7 @@ class LifecycleVerbs(TrackerCore):
             run._record = self._documents.update_run(run.experiment_id, run.run_id, finish)
         except RunNotActiveError:
             self._forget(run)  # somebody else ended it
+            self._keep_printed(run, printed)
             raise
         self._forget(run)
         return run
@@ -401,6 +404,8 @@ class LifecycleVerbs(TrackerCore):
             record.end_time = None
             record.error = None
             record.owner = self._heartbeat.owner()
+            for each in left_behind(self.storage, record):
+                add_artifact(record, each)
 
         def resume(_: dict[str, Any]) -> Run:
             self._opened_for_writing()

@@ -183,6 +183,8 @@ class Loader:
             if index.serial < wanted.serial:
                 return None
             if index.checksum != wanted.checksum:
+                if index.serial == wanted.serial:
+                    return None  # Not what was published: pages vouch for their values only.
                 index.verify()  # Published, and not yet under a state that vouches for it.
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None

@@ -82,10 +82,17 @@ def compaction_lock(folder: str) -> Iterator[bool]:
 
 
 def put_aside(folder: str, path: str) -> str:
-    """Keep a damaged file under a second name, which nothing reads or removes; return that."""
+    """Keep a damaged file under a second name, which nothing reads or removes; return that.
+
+    A folder in the place of a file cannot have two, and goes there.
+    """
     kept = os.path.join(folder, DAMAGED, os.path.basename(path))
     _fs.make_dirs(os.path.dirname(kept))
-    if _fs.stat(kept) is None:
+    if _fs.stat(kept) is not None:
+        return kept
+    if _fs.is_dir(path):
+        _fs.rename(path, kept)
+    else:
         _fs.link(path, kept)
     return kept
 
@@ -249,6 +256,8 @@ def remove_leftovers(view: View) -> None:
     known = {name for part in view.manifest.parts for name in part.names}
     oldest = view.manifest.number - KEPT
     for entry in _fs.list_dir(view.folder):
+        if entry.is_dir():
+            continue  # none is ours but that of what was put aside
         number = manifest_number(entry.name)
         if number is not None and number <= oldest:
             _fs.discard(entry.path)

@@ -123,11 +123,20 @@ def read_manifest(folder: str, number: int) -> Manifest:
 
     Raises:
         FileNotFoundError: There is none of that number any more.
+        CorruptDataError: It is damaged, or a folder is there.
+        StoreFormatError: A newer Tauro wrote it.
     """
     if number == 0:
         return Manifest()
     path = os.path.join(folder, manifest_name(number))
-    return decode_manifest(_fs.read_bytes(path), path)
+    try:
+        return decode_manifest(_fs.read_bytes(path), path)
+    except IsADirectoryError as error:
+        raise CorruptDataError(
+            f"The manifest {path} is damaged: a folder is there.",
+            context={"path": path},
+            suggestions=["Run `tauro store repair`, which puts it aside."],
+        ) from error
 
 
 def commit_manifest(folder: str, manifest: Manifest) -> None:

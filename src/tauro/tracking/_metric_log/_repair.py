@@ -58,7 +58,11 @@ def _repair_manifests(folder: str) -> None:
         except CorruptDataError:
             if number == newest:
                 _rebuild(folder, newest + 1)
-            _fs.discard(os.path.join(folder, manifest_name(number)))
+            path = os.path.join(folder, manifest_name(number))
+            if _fs.is_dir(path):
+                put_aside(folder, path)
+            else:
+                _fs.discard(path)
 
 
 def _rebuild(folder: str, number: int) -> None:
@@ -95,7 +99,7 @@ def _readable_parts(folder: str) -> list[Rows]:
         if is_part_file(entry.name) and entry.name.startswith("part-"):
             try:
                 found.append(decode_rows(_fs.read_bytes(entry.path)))
-            except (pa.ArrowException, OSError):
+            except (pa.ArrowException, OSError):  # also where it is a folder
                 put_aside(folder, entry.path)
     return found
 

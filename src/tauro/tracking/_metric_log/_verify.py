@@ -11,7 +11,12 @@ import numpy as np
 from tauro._internal import _fs
 from tauro.errors import CorruptDataError, StoreFormatError
 from tauro.tracking._metric_log._blocks import wrong_blocks
-from tauro.tracking._metric_log._format import HEADER_SIZE, SLOT_SIZE, decode_header
+from tauro.tracking._metric_log._format import (
+    HEADER_SIZE,
+    SLOT_SIZE,
+    decode_header,
+    parse_name,
+)
 from tauro.tracking._metric_log._liveness import is_left
 from tauro.tracking._metric_log._manifest import FileRecord, manifest_number, read_manifest
 from tauro.tracking._metric_log._points import Ints
@@ -60,6 +65,7 @@ def _view(folder: str, view: View) -> Iterator[Finding]:
 
 
 def _manifests(folder: str) -> Iterator[Finding]:
+    """Yield what is wrong with the manifests, and the folders that stand where files should."""
     for entry in _fs.list_dir(folder):
         number = manifest_number(entry.name)
         if number is not None:
@@ -67,6 +73,8 @@ def _manifests(folder: str) -> Iterator[Finding]:
                 read_manifest(folder, number)
             except (CorruptDataError, StoreFormatError) as error:
                 yield Finding(entry.path, error.message)
+        elif parse_name(entry.name) is not None and entry.is_dir():
+            yield Finding(entry.path, "a folder is in the place of a file of points")
 
 
 def _file(folder: str, record: FileRecord) -> Iterator[Finding]:
@@ -78,6 +86,9 @@ def _file(folder: str, record: FileRecord) -> Iterator[Finding]:
             yield Finding(path, "the file is missing; the newest manifest names it")
             return
         raise
+    except IsADirectoryError:
+        yield Finding(path, "a folder is in the place of the file")
+        return
     if len(data) != record.size:
         yield Finding(path, f"it has {len(data)} bytes; {record.size} were written")
     for start, stop in wrong_blocks(data, record):

@@ -50,15 +50,18 @@ class View:
 
 
 def list_segments(folder: str) -> tuple[list[SegmentRef], int]:
-    """Return the segments on disk, by lane and index, and the number of the newest manifest."""
+    """Return the segments on disk, by lane and index, and the number of the newest manifest.
+
+    A folder that somebody put in the place of a segment is none.
+    """
     segments, newest = [], 0
     for entry in _fs.list_dir(folder):
         if _fs.is_temporary(entry.name):
             continue
         parsed = parse_name(entry.name)
-        if parsed is not None:
+        if parsed is not None and not entry.is_dir():
             segments.append(SegmentRef(*parsed, entry.path))
-        else:
+        elif parsed is None:
             newest = max(newest, manifest_number(entry.name) or 0)
     return sorted(segments), newest
 

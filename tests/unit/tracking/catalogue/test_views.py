@@ -415,6 +415,21 @@ def test_every_flipped_byte_of_a_view_is_noticed() -> None:
         assert index.checksum != _table(RUNS).checksum
 
 
+def test_searches_do_not_believe_a_flipped_byte_of_a_published_view(store: Store) -> None:
+    """Whatever it hits, a page, a name, a type: what is answered is what the documents say."""
+    store.put(*RUNS)
+    assert store.catalogue.publish()
+    path = store.index_path()
+    good = path.read_bytes()
+    wanted = RunCatalogue(store.root).query(limit=None).to_pandas()
+    for place in range(0, len(good), 61):
+        data = bytearray(good)
+        data[place] ^= 1 << place % 8
+        path.write_bytes(data)
+        found = RunCatalogue(store.root).query(limit=None).to_pandas()
+        pd.testing.assert_frame_equal(found, wanted, obj=f"byte {place}")
+
+
 def test_what_is_no_view_is_refused() -> None:
     foreign = pd.DataFrame({"a": [1]}).to_parquet()
     with pytest.MonkeyPatch.context() as patched:

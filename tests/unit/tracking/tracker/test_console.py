@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tauro._internal import _fs
-from tauro.errors import StorageError
+from tauro.errors import RunNotActiveError, StorageError
 from tauro.storage import LocalStorageBackend, MemoryStorageBackend
 from tauro.tracking import ExperimentTracker, Run
 from tauro.tracking._console import ConsoleCapture
@@ -27,6 +27,10 @@ def spools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
+
+
+def sha256_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def printed_in(tracker: ExperimentTracker, run: Run) -> str:
@@ -236,6 +240,28 @@ def test_what_was_printed_before_a_kill_is_kept(tmp_path: Path) -> None:
         run = tracker.get_run(run)
         assert run.status == "FAILED"
         assert printed_in(tracker, run) == wanted
+        (kept,) = run.artifact_records
+        assert (kept.size, kept.sha256) == (len(wanted), sha256_of(wanted))
+
+
+def test_a_run_that_another_ended_says_what_was_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who ends a run by its id cannot know it; who prints adds it when it learns of the end."""
+    with ExperimentTracker(tmp_path / "store") as mine, ExperimentTracker(mine.storage) as other:
+        run = mine.start_run(name="r", capture_console=True)
+        print("before")
+        other.end_run(run.run_id)
+        print("after")
+        with pytest.raises(RunNotActiveError):
+            run.end()
+        read = other.get_run(run.run_id)
+        assert printed_in(other, read) == "before\nafter\n"
+        (kept,) = read.artifact_records
+        assert (kept.size, kept.sha256) == (13, sha256_of("before\nafter\n"))
+        assert read.status == "COMPLETED"
+        assert list(other.verify()) == []
+    assert capsys.readouterr().out == "before\nafter\n"
 
 
 def test_a_document_that_cannot_be_written_does_not_keep_the_tracker_open(

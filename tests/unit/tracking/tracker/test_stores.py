@@ -9,11 +9,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tauro._internal import _fs
 from tauro.errors import (
     CorruptDataError,
     ReadOnlyStoreError,
@@ -269,3 +271,34 @@ def test_compaction_keeps_every_point(tmp_path: Path) -> None:
     frame = pd.concat([pd.read_parquet(part) for part in parts])
     assert sorted(frame["run_id"]) == sorted(runs)
     assert set(frame["value"]) == {0.5}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda tracker: tracker.create_experiment("e"),
+        lambda tracker: tracker.set_experiment("e"),
+        lambda tracker: tracker.start_run(name="r").end(),
+        lambda tracker: tracker.log_params({"a": 1}),
+    ],
+    ids=["create_experiment", "set_experiment", "start_run", "log_params"],
+)
+def test_the_mark_of_the_store_comes_first(
+    tmp_path: Path, first: Callable[[ExperimentTracker], object]
+) -> None:
+    """A kill at any moment leaves nothing that could be taken for another program's folder."""
+    root = tmp_path / "store"
+    seen: list[Path] = []
+
+    def look(operation: str, path: str) -> None:
+        if not (root / "_tauro" / "format.json").exists() and root.exists():
+            seen.extend(file for file in root.rglob("*") if file.is_file())
+
+    with ExperimentTracker(root, capture_environment=False) as tracker:
+        _fs.set_fault_hook(look)
+        try:
+            first(tracker)
+        finally:
+            _fs.set_fault_hook(None)
+    assert {file.parent.name for file in seen} <= {"_tauro"}
+    assert all(file.name.startswith(".tmp-") for file in seen)
