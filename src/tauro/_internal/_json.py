@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 T = TypeVar("T")
+_object_decoder: Final = msgspec.json.Decoder(dict[str, Any])
 _CHECKSUM: Final = re.compile(rb',\s*"checksum"\s*:\s*"([0-9a-f]{8})"\s*\}\s*\Z')
 _LONGEST: Final = 80
 """How far from the end a checksum may begin, with room for another layout of the same text."""
@@ -61,8 +62,11 @@ def strange_fields(data: bytes, fields: tuple[str, ...]) -> list[str]:
     """Return the fields of a JSON object without a checksum that its kind does not have.
 
     One flipped bit in the name of a field, be it the checksum's, hides that field.
+
+    Raises:
+        msgspec.DecodeError: The name of a field is not UTF-8.
     """
     if checksum_holds(data):
         return []
-    document: dict[str, Any] = msgspec.json.decode(data)
+    document: dict[str, Any] = decode(data, _object_decoder)
     return sorted(document.keys() - set(fields))

@@ -213,11 +213,13 @@ class FileAuditSink:
         self._begin_file()
 
 
-def _parse(line: bytes) -> AuditRecord | None:
+def _parse(line: bytes, *, strictly: bool = False) -> AuditRecord | None:
     try:
-        return decode_checked(line, _decoder)
+        record = decode_checked(line, _decoder)
+        strange = strange_fields(line, _FIELDS) if strictly else []
     except msgspec.DecodeError:
         return None
+    return None if strange else record
 
 
 def _digest(line: bytes) -> str:
@@ -236,11 +238,9 @@ def _damage_of(path: str) -> Iterator[AuditDamage]:
     expected = 1
     previous: str | None = ""
     for number, line in enumerate(_fs.read_bytes(path).splitlines(keepends=True), 1):
-        record = _parse(line)
+        record = _parse(line, strictly=True)
         if record is None:
             yield AuditDamage(path, number, _what_is_wrong(line))
-        elif strange_fields(line, _FIELDS):
-            yield AuditDamage(path, number, "the line has a field that no audit record has")
         elif record.sequence != expected:
             yield AuditDamage(path, number, f"record {expected} is missing or out of place")
         elif previous is not None and record.previous != previous:

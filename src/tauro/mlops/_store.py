@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tauro.errors import CorruptDataError, ValidationError
+from tauro.errors import ValidationError
 from tauro.events import Operation
 from tauro.mlops._verify import mark_damage, verify_around
 from tauro.storage import StorageBackend, read_format
@@ -136,12 +136,8 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
 
 def _repair_mark(storage: StorageBackend) -> list[str]:
     """Make another mark where it is damaged; return where the damaged one is now."""
-    try:
-        read_format(storage)
-    except CorruptDataError as error:
-        if error.context.details.get("path") == FORMAT_KEY:
-            return [renew_format(storage)]
-        raise
+    if storage.exists(FORMAT_KEY) and mark_damage(storage) is not None:
+        return [renew_format(storage)]
     return []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -12,12 +13,12 @@ from tauro.errors import CorruptDataError, StorageNotFoundError
 from tauro.events import FileAuditSink
 from tauro.events._audit_sinks import CUT_SHORT
 from tauro.storage import StorageBackend, SupportsLocalPath, read_format
-from tauro.storage._format import FORMAT_KEY, format_fields, no_store
+from tauro.storage._format import FORMAT_KEY, format_damage, no_store
 from tauro.tracking import Damage
 from tauro.tracking._catalogue._entry import EntryKind, decode_entries
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
-from tauro.tracking._catalogue._state import State, read_state
+from tauro.tracking._catalogue._state import State, is_damaged, read_state
 from tauro.tracking._documents import ROOT, experiment_key, name_key, run_key
 from tauro.tracking._metric_log._compact import DAMAGED
 from tauro.tracking._metric_log._format import parse_name
@@ -32,16 +33,13 @@ def mark_damage(storage: StorageBackend) -> Damage | None:
     Raises:
         StoreFormatError: The place is empty, or another program's, or of a newer version.
     """
-    try:
-        mark = read_format(storage)
-    except CorruptDataError as error:
-        return Damage(FORMAT_KEY, error.message)
-    if mark is not None:
-        strange = format_fields(storage)
-        return Damage(FORMAT_KEY, f"has the field {strange[0]!r}") if strange else None
-    if not any(storage.exists(part) for part in (ROOT, "model_registry", "tenants")):
-        raise no_store(storage.uri)
-    return Damage(FORMAT_KEY, "is missing; the next write makes another, with a new store id")
+    with contextlib.suppress(CorruptDataError):
+        if read_format(storage) is None and not any(
+            storage.exists(part) for part in (ROOT, "model_registry", "tenants")
+        ):
+            raise no_store(storage.uri)
+    damage = format_damage(storage)
+    return Damage(FORMAT_KEY, damage) if damage else None
 
 
 def verify_around(storage: StorageBackend) -> Iterator[Damage]:
@@ -78,7 +76,7 @@ def _names(storage: StorageBackend) -> Iterator[Damage]:
 
 
 def _state_file(root: str, layout: Layout) -> Iterator[Damage]:
-    if _fs.stat(layout.state) is not None and read_state(layout) is None:
+    if is_damaged(layout):
         key = os.path.relpath(layout.state, root).replace(os.sep, "/")
         yield Damage(key, "is not readable; documents are read until it is published again")
 

@@ -59,6 +59,7 @@ class ModelLedger:
         self.is_settled = False
         self._versions: dict[int, ModelMetadata] = {}
         self._known: dict[int, bytes] = {}
+        self._warned: set[int] = set()
         self._changes: list[Change] = []
         self._state = ModelState()
         self._latest = 0
@@ -69,10 +70,11 @@ class ModelLedger:
     @property
     def latest(self) -> int:
         """The number of the last version, 0 when there is none, as of the last refresh."""
-        return self._latest - 1 if self._is_closed() else self._latest
+        return self._latest - 1 if self.is_closed else self._latest
 
-    def _is_closed(self) -> bool:
-        """Tell whether the last number is the document that ends a renamed model."""
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last number is the document that ends a renamed model."""
         try:
             return bool(self._latest and self.metadata(self._latest).moved_to)
         except (CorruptDataError, StorageNotFoundError):
@@ -124,7 +126,9 @@ class ModelLedger:
         try:
             return self.metadata(version)
         except (CorruptDataError, StorageNotFoundError) as error:
-            _log.warning("%s", error.message)
+            if version not in self._warned:
+                self._warned.add(version)
+                _log.warning("%s", error.message)
             return None
 
     def any_readable(self) -> ModelMetadata | None:
@@ -208,5 +212,18 @@ class ModelLedger:
             return None
         try:
             return decode_change(self._storage.read_bytes(path), path)
-        except StorageNotFoundError:
+        except StorageNotFoundError as error:
+            if number < self._changes_seen:
+                raise _missing(path) from error
             return None
+
+
+def _missing(path: str) -> CorruptDataError:
+    return CorruptDataError(
+        f"{path!r} is missing, and changes after it are there: what the model is now nobody knows.",
+        context={"path": path},
+        suggestions=[
+            "`tauro store repair` takes it from the registry's index, where that holds it.",
+            "Or bring it back from a copy of the store.",
+        ],
+    )

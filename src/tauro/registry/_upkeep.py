@@ -14,10 +14,12 @@ from tauro.events import Operation
 from tauro.registry import _decide
 from tauro.registry._artifacts import ARTIFACTS, STAGING, artifact_key
 from tauro.registry._core import RegistryCore
+from tauro.registry._index import MARKER
 from tauro.registry._ledger import METADATA, ModelLedger
 from tauro.registry._models import encode
 from tauro.registry._names import folder_of
-from tauro.registry._verify import look_at_documents, lost_documents, read_index
+from tauro.registry._rename import DONE
+from tauro.registry._verify import look_at_documents, lost_documents, mark_damage, read_index
 
 _log = logging.getLogger("tauro.registry")
 DAMAGED: Final = "model_registry/damaged"
@@ -40,8 +42,23 @@ class RegistryRepair:
 
 def repair(core: RegistryCore) -> RegistryRepair:
     """Bring back what the index holds, then complete what dead processes left half done."""
-    restored, aside = _bring_back(core)
-    return RegistryRepair(roll_forward(core), restored, aside)
+    aside = _put_marks_aside(core)
+    restored, damaged = _bring_back(core)
+    return RegistryRepair(roll_forward(core), restored, aside + damaged)
+
+
+def _put_marks_aside(core: RegistryCore) -> list[str]:
+    """Put damaged marks aside: they are made anew by what they are marks of."""
+    marks = [MARKER, *(f"{METADATA}/{folder}/{DONE}" for folder in core.folders())]
+    damaged = [mark for mark in marks if core.storage.exists(mark) and mark_damage(core, mark)]
+    aside = [_aside(mark) for mark in damaged]
+    for mark, kept in zip(damaged, aside, strict=True):
+        core.storage.move(mark, kept)
+    return aside
+
+
+def _aside(key: str) -> str:
+    return f"{DAMAGED}/{key.removeprefix('model_registry/')}.{new_id()}"
 
 
 def _bring_back(core: RegistryCore) -> tuple[int, list[str]]:
@@ -55,7 +72,7 @@ def _bring_back(core: RegistryCore) -> tuple[int, list[str]]:
         documents = look_at_documents(core.storage, folder)
         for key, record in lost_documents(core.storage, held, documents).items():
             if key in documents:
-                kept = f"{DAMAGED}/{key[len(METADATA) + 1 :]}.{new_id()}"
+                kept = _aside(key)
                 core.storage.write_bytes(kept, core.storage.read_bytes(key))
                 core.storage.write_bytes(key, encode(record))
                 aside.append(kept)

@@ -75,8 +75,8 @@ def _all_problems(core: RegistryCore, *, hashes: bool) -> Iterator[RegistryProbl
         index = read_index(storage)
     except CorruptDataError as error:
         yield RegistryProblem(INDEX, error.message, repairable=True)
-    if storage.exists(MARKER) and (why := _look_at(storage, MARKER, MARKER)):
-        yield RegistryProblem(MARKER, why)
+    if storage.exists(MARKER) and (why := mark_damage(core, MARKER)):
+        yield RegistryProblem(MARKER, why, repairable=True)
     folders = core.folders() | _folders_in(storage, ARTIFACTS) | index.models.keys()
     for folder in sorted(folders):
         held = index.models.get(folder)
@@ -84,7 +84,8 @@ def _all_problems(core: RegistryCore, *, hashes: bool) -> Iterator[RegistryProbl
         lost = lost_documents(storage, held, documents)
         for key, why in documents.items():
             if why:
-                yield RegistryProblem(key, why, repairable=index.is_checked and key in lost)
+                repairable = key.endswith(f"/{DONE}") or (index.is_checked and key in lost)
+                yield RegistryProblem(key, why, repairable=repairable)
         for key in lost.keys() - documents.keys():
             why = "it is missing; the index holds it"
             yield RegistryProblem(key, why, repairable=index.is_checked)
@@ -93,6 +94,7 @@ def _all_problems(core: RegistryCore, *, hashes: bool) -> Iterator[RegistryProbl
         with contextlib.suppress(CorruptDataError):
             ledger.refresh()
         yield from _missing_documents(storage, ledger, folder)
+        yield from _missing_ends(storage, ledger)
         for number in range(1, ledger.latest + 1):
             yield from _version_problems(core, ledger, number, hashes=hashes)
         if held is not None:
@@ -131,6 +133,11 @@ def _look_at(storage: StorageBackend, key: str, name: str) -> str:
     except StorageError as error:
         return error.message
     return ""
+
+
+def mark_damage(core: RegistryCore, key: str) -> str:
+    """Return what is wrong with a mark that is there, "" where nothing is."""
+    return _look_at(core.storage, key, key if key == MARKER else DONE)
 
 
 def lost_documents(
@@ -178,6 +185,33 @@ def _missing_documents(
             yield RegistryProblem(path, "it is missing; the files of the version are there")
 
 
+def _missing_ends(storage: StorageBackend, ledger: ModelLedger) -> Iterator[RegistryProblem]:
+    """Yield what is missing of the two documents that end a model's old name.
+
+    Of its versions those were copied whose files wait at the place of the old name, and its changes
+    until the one that says so.
+    """
+    documents = [_document(ledger, number) for number in range(1, ledger.latest + 1)]
+    first = documents[0] if documents else None
+    if first is None or not first.moved_from or not storage.exists(f"{ledger.root}/{DONE}"):
+        return
+    copied = sum(1 for d in documents if d is not None and d.staging.startswith(f"{ARTIFACTS}/"))
+    said = [n for n, change in enumerate(ledger.changes, 1) if change.action == "renamed"]
+    root = f"{METADATA}/{folder_of(first.moved_from)}"
+    for key in (f"{root}/v{copied + 1}.json", *(f"{root}/transitions/{n}.json" for n in said[-1:])):
+        if not storage.exists(key):
+            what = f"it is missing; it says that the model is {first.name!r} now"
+            yield RegistryProblem(key, what)
+
+
+def _document(ledger: ModelLedger, number: int) -> ModelMetadata | None:
+    """Return a version's document, None where it cannot be read: then it is named by then."""
+    try:
+        return ledger.metadata(number)
+    except (CorruptDataError, StorageNotFoundError):
+        return None
+
+
 # Files
 
 
@@ -194,7 +228,7 @@ def _version_problems(
     except CorruptDataError:
         return  # It is named by then.
     state = ledger.state
-    if state.of(number).purged or state.moved_to:
+    if state.of(number).purged or state.moved_to or ledger.is_closed:
         return
     key, staged = artifact_key(document), document.staging
     if not core.storage.exists(key):
@@ -260,10 +294,9 @@ def _differences(
     differing = []
     for number in range(1, min(held.latest, ledger.latest) + 1):
         indexed = held.document(number)
-        with contextlib.suppress(CorruptDataError, StorageNotFoundError):
-            present = ledger.metadata(number)
-            if indexed is not None and indexed != present:
-                differing.append(f"{ledger.root}/v{number}.json")
+        present = _document(ledger, number)
+        if None not in (indexed, present) and indexed != present:
+            differing.append(f"{ledger.root}/v{number}.json")
     changes = zip(held.changes or (), ledger.changes, strict=False)
     for number, (indexed_change, change) in enumerate(changes, 1):
         if indexed_change != change:

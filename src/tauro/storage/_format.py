@@ -6,6 +6,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Final
 
+import msgspec
+
 from tauro._internal import _clock, _fs
 from tauro._internal._ids import new_id
 from tauro._internal._json import checksum_holds, strange_fields, with_checksum
@@ -141,9 +143,22 @@ def encode_format(mark: StoreFormat) -> bytes:
     return with_checksum(encode_json(asdict(mark), FORMAT_KEY))
 
 
-def format_fields(backend: StorageBackend) -> list[str]:
-    """Return the fields of a store's mark that none has: a flipped bit may hide the checksum so."""
-    return strange_fields(backend.read_bytes(FORMAT_KEY), tuple(StoreFormat.__slots__))
+def format_damage(backend: StorageBackend) -> str:
+    """Return what is wrong with the mark of a store, "" where nothing is.
+
+    Stricter than reading: a flipped bit may hide the checksum under another name.
+    """
+    try:
+        data = backend.read_bytes(FORMAT_KEY)
+        _read_mark(backend)
+        strange = strange_fields(data, tuple(StoreFormat.__slots__))
+    except StorageNotFoundError:
+        return "is missing; the next write makes another, with a new store id"
+    except CorruptDataError as error:
+        return error.message
+    except msgspec.DecodeError as error:
+        return f"is not the mark of a store: {error}"
+    return f"has a field {strange[0]!r}, which none has" if strange else ""
 
 
 def renew_format(backend: StorageBackend) -> str:

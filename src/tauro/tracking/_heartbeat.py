@@ -132,7 +132,11 @@ def remove_dead_writers(storage: StorageBackend) -> None:
 
 def is_alive(storage: StorageBackend, owner: Owner) -> bool:
     """Tell whether the process that owns a run still lives."""
-    return _lives(storage, writer_key(owner.writer_id))
+    lives = _lives(storage, writer_key(owner.writer_id))
+    if lives is None:
+        # Its sign is damaged until the next beat; here the system can be asked.
+        return owner.host == socket.gethostname() and psutil.pid_exists(owner.pid)
+    return lives
 
 
 def damaged_writers(storage: StorageBackend) -> Iterator[tuple[str, str]]:
@@ -151,11 +155,14 @@ def damaged_writers(storage: StorageBackend) -> Iterator[tuple[str, str]]:
                 yield key, f"is no sign of life: none has a field {strange[0]!r}"
 
 
-def _lives(storage: StorageBackend, key: str) -> bool:
+def _lives(storage: StorageBackend, key: str) -> bool | None:
+    """Tell whether a process lives, None where its sign of life is damaged."""
     try:
         beat = decode_checked(storage.read_bytes(key), _decoder)
-    except (StorageNotFoundError, msgspec.DecodeError):
+    except StorageNotFoundError:
         return False
+    except msgspec.DecodeError:
+        return None
     if beat.host == socket.gethostname():
         # The kernel's boot time moves with the clock, and with it what is told of a start.
         return abs(_started(beat.pid) - beat.started) < _SAME_START_SECONDS

@@ -83,10 +83,11 @@ def _check_experiment(storage: StorageBackend, key: str) -> Iterator[Damage]:
     try:
         data = storage.read_bytes(key)
         record = decode_claim(data) if is_claim else decode_experiment(data)
+        strange = strange_fields(data, ExperimentRecord.__struct_fields__) if is_claim else []
     except msgspec.DecodeError as error:
         yield Damage(key, f"does not hold an experiment: {error}")
         return
-    if is_claim and (strange := strange_fields(data, ExperimentRecord.__struct_fields__)):
+    if strange:
         yield Damage(key, f"holds an experiment with the field {strange[0]!r}, which none has")
     wanted = name_key(record.name) if is_claim else experiment_key(record.experiment_id)
     if key != wanted:

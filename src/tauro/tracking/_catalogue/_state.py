@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from tauro._internal import _fs
-from tauro._internal._json import decode
+from tauro._internal._json import decode_checked, strange_fields, with_checksum
 from tauro.tracking._catalogue._layout import Layout
 
 FORMAT = 1
@@ -57,12 +57,24 @@ _decoder = msgspec.json.Decoder(State)
 def read_state(layout: Layout) -> State | None:
     """Return the state, or None where there is none that this version can use."""
     try:
-        state = decode(_fs.read_bytes(layout.state), _decoder)
+        state = decode_checked(_fs.read_bytes(layout.state), _decoder)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, msgspec.DecodeError):
         return None
     return state if state.format == FORMAT else None
 
 
+def is_damaged(layout: Layout) -> bool:
+    """Tell whether the state is not what was written; a field that none has hides another."""
+    try:
+        data = _fs.read_bytes(layout.state)
+        decode_checked(data, _decoder)
+        return bool(strange_fields(data, State.__struct_fields__))
+    except FileNotFoundError:
+        return False
+    except (NotADirectoryError, IsADirectoryError, msgspec.DecodeError):
+        return True
+
+
 def write_state(layout: Layout, state: State, *, durable: bool) -> None:
     """Put the state in place in one step."""
-    _fs.replace_file(layout.state, msgspec.json.encode(state), durable=durable)
+    _fs.replace_file(layout.state, with_checksum(msgspec.json.encode(state)), durable=durable)
