@@ -2,8 +2,9 @@
 
 What makes the copy whole although nobody waits for it:
 
-- A run's document is copied before its artifacts and its points, so they hold at least what it
-  says. An artifact that was replaced meanwhile shows by its hash; then the run is copied again.
+- A run's document, or what a journal is ahead of it, is copied before its artifacts and its
+  points, so they hold at least what it says. An artifact that was replaced meanwhile shows by its
+  hash; then the run is copied again.
 - Of the points, each writer's files are copied up to what was written when the copy was begun.
 - A model's changes are copied before its versions, and versions before their files. A change names
   only versions that are older than itself.
@@ -43,6 +44,7 @@ from tauro.tracking._models import (
     decode_run,
     encode_claim,
 )
+from tauro.tracking._standing import StandingRuns
 from tauro.types import StrPath
 
 _ATTEMPTS: Final = 8
@@ -129,16 +131,16 @@ class _Snapshot:
         self._root = local_root(storage)
         self._folder = folder
         self._copy = LocalStorageBackend(folder)
+        self._standing = StandingRuns(storage)
         self._runs: set[str] = set()
 
     def take(self, experiments: Collection[str] | None) -> dict[str, Any]:
         self._copy.write_bytes(FORMAT_KEY, self._storage.read_bytes(FORMAT_KEY))
         books = self._copy_experiments(experiments)
-        folders = self._folders(f"{ROOT}/runs") if experiments is None else sorted(experiments)
+        folders = self._with_runs() if experiments is None else sorted(experiments)
         for each in folders:
-            for key in self._storage.list_paths(f"{ROOT}/runs/{each}"):
-                if key.endswith(".json"):
-                    self._copy_run(key)
+            for key in self._standing.documents(each):
+                self._copy_run(key)
         metrics = self._folders(f"{ROOT}/metrics") if experiments is None else folders
         for each in metrics:
             name = f"{ROOT}/metrics/{each}"
@@ -161,6 +163,11 @@ class _Snapshot:
     def _folders(self, key: str) -> list[str]:
         entries = _fs.list_dir(os.path.join(self._root, key))
         return [each.name for each in entries if each.is_dir() and not each.name.startswith(".")]
+
+    def _with_runs(self) -> list[str]:
+        """Return the ids of the experiments that have runs."""
+        ahead = {key.split("/")[-2] for key in self._standing.ahead()}
+        return sorted({*ahead, *self._folders(f"{ROOT}/runs")})
 
     # Experiments and runs
 
@@ -196,7 +203,7 @@ class _Snapshot:
 
     def _copy_run(self, key: str) -> None:
         for attempt in range(_ATTEMPTS):
-            data = self._read(key)
+            data = self._standing.read(key)
             if data is None:
                 return
             # After the last attempt the artifacts are as damaged as those of the store.
@@ -233,7 +240,7 @@ class _Snapshot:
     def _drop_what_went(self) -> None:
         """Leave out runs that were removed for good while their points were copied."""
         for key in sorted(self._runs):
-            if not self._storage.exists(key):
+            if self._standing.read(key) is None:
                 self._copy.delete(key)
                 run_id = os.path.basename(key).removesuffix(".json")
                 self._copy.delete(artifact_folder(run_id))

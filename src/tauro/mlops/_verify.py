@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -25,6 +25,7 @@ from tauro.tracking._metric_log._format import parse_name
 from tauro.tracking._metric_log._manifest import manifest_number
 from tauro.tracking._metric_log._parts import is_part_file
 from tauro.tracking._models import ExperimentRecord, RunRecord, decode_experiment, decode_run
+from tauro.tracking._standing import StandingRuns
 
 
 def mark_damage(storage: StorageBackend) -> Damage | None:
@@ -101,6 +102,7 @@ def _views(storage: StorageBackend, layout: Layout) -> Iterator[Damage]:
     state = read_state(layout)
     if state is None:
         return
+    ahead = StandingRuns(storage).ahead()
     for experiment_id in state.views:
         key = f"{ROOT}/runs/{experiment_id}/index.parquet"
         key = key if experiment_id else f"{ROOT}/experiments/index.parquet"
@@ -112,7 +114,7 @@ def _views(storage: StorageBackend, layout: Layout) -> Iterator[Damage]:
             if read_state(layout) == state:
                 yield Damage(key, "is not what was published; it will be made anew")
         else:
-            yield from _documents(storage, layout, index, of_runs=bool(experiment_id))
+            yield from _documents(storage, layout, index, ahead, of_runs=bool(experiment_id))
 
 
 def _index(data: bytes) -> Index | None:
@@ -130,9 +132,17 @@ def _is_changed(index: Index, state: State, experiment_id: str) -> bool:
 
 
 def _documents(
-    storage: StorageBackend, layout: Layout, index: Index, *, of_runs: bool
+    storage: StorageBackend,
+    layout: Layout,
+    index: Index,
+    ahead: Mapping[str, int],
+    *,
+    of_runs: bool,
 ) -> Iterator[Damage]:
-    """Yield documents that differ from what the view holds of the same revision, or are gone."""
+    """Yield documents that differ from what the view holds of the same revision, or are gone.
+
+    What a journal is ahead of may be behind, or not there yet.
+    """
     decode = decode_run if of_runs else decode_experiment
     for published in index.documents(range(len(index))):
         record = decode(published)
@@ -141,12 +151,12 @@ def _documents(
             data = storage.read_bytes(key)
             present = decode(data)
         except StorageNotFoundError:
-            if not _was_removed(layout, record):
+            if key not in ahead and not _was_removed(layout, record):
                 yield Damage(key, "is missing; the published index holds it")
             continue
         except msgspec.DecodeError:
             continue  # Whoever reads the documents names it.
-        if present.rev < record.rev or (
+        if (present.rev < record.rev and key not in ahead) or (
             present.rev == record.rev and msgspec.json.format(data, indent=-1) != published
         ):
             yield Damage(key, f"is not what was recorded as revision {record.rev}")

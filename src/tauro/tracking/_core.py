@@ -52,6 +52,7 @@ RunLike: TypeAlias = "Run | str"
 ExperimentLike: TypeAlias = "Experiment | str"
 _log = logging.getLogger(__name__)
 _MARK_SECONDS = 1.0
+_LATE_SECONDS = 1.0
 DEFAULT_BUFFER_SIZE = 100_000
 
 
@@ -105,12 +106,17 @@ class TrackerCore:
             self.storage.uncached(),
             _Recorder(self),
             functools.partial(settle, self.storage.uncached()),
+            self._writer_id if isinstance(self.storage, SupportsLocalPath) else None,
+            late=durability == "process",
         )
         self._experiments = Experiments(self._documents, self.observers)
         self._metric_watch = self.observers.watch(Operation.METRIC_LOG)
         self._heartbeat = Heartbeat(self.storage, self._chores)
         _closed_at_exit(self)
         tell_after_fork(self)
+
+    def _writer_id(self) -> str:
+        return self._heartbeat.writer_id
 
     def _after_fork(self) -> None:
         # The parent's runs are the parent's; the child may log to them by id, as any process may.
@@ -120,6 +126,7 @@ class TrackerCore:
         self._samplers = {}
         self._consoles = {}
         self._implicit = {}
+        self._documents.forget_waiting()
         for opened in ("_log", "_catalogue"):
             self.__dict__.pop(opened, None)
 
@@ -148,7 +155,9 @@ class TrackerCore:
     @functools.cached_property
     def _catalogue(self) -> RunCatalogue:
         if isinstance(self.storage, SupportsLocalPath):
-            return RunCatalogue(self._root, durability=self._durability)
+            return RunCatalogue(
+                self._root, durability=self._durability, put_ahead=self._documents.put_ahead
+            )
         return RunCatalogue(self._root, documents=StoredDocuments(self.storage.uncached()))
 
     def _opened_for_writing(self) -> None:
@@ -184,6 +193,7 @@ class TrackerCore:
         self._known_experiments.clear()
         self._named_experiments.clear()
         self._appenders = {}
+        self._documents.forget_waiting()
         for opened in ("_log", "_catalogue"):
             self.__dict__.pop(opened, None)
 
@@ -241,7 +251,14 @@ class TrackerCore:
         """Do what is to be done when the interpreter ends."""
         self.close()
 
+    def _put_waiting(self, *, for_seconds: float = 0.0) -> None:
+        try:
+            self._documents.put_waiting(for_seconds=for_seconds)
+        except MLOpsError as error:
+            _log.warning("A run's document waits, its journal has it: %s", error)
+
     def _chores(self) -> None:
+        self._put_waiting(for_seconds=_LATE_SECONDS)
         if "_catalogue" in self.__dict__:
             self._catalogue.publish_if_due()
 
@@ -253,6 +270,7 @@ class TrackerCore:
         self._appenders = {}
         self._known_experiments.clear()
         self._named_experiments.clear()
+        self._put_waiting()
         for opened in ("_log", "_catalogue"):
             part = self.__dict__.pop(opened, None)
             if part is not None:
@@ -314,6 +332,19 @@ class _Recorder:
         catalogue = self._catalogue()
         with index_errors(self._root):
             return catalogue.record(record, document)
+
+    def record_ahead(self, record: RunRecord, document: bytes) -> None:
+        """Keep a run's new document, which is put in place later."""
+        catalogue = self._catalogue()
+        with index_errors(self._root):
+            catalogue.record_ahead(record, document)
+
+    def ahead(self, run_id: str) -> bytes | None:
+        """Return what any process kept and may not have put in place yet."""
+        tracker = self._tracker()
+        assert tracker is not None
+        with index_errors(self._root):
+            return tracker._catalogue.ahead(run_id)
 
     def record_experiment(
         self, record: ExperimentRecord, document: bytes

@@ -3,7 +3,10 @@
 A document is created once and then replaced under its lock, its ``rev`` rising by one each time.
 What is to be removed is first marked as such, which nothing undoes, and goes when its parts have.
 Before a document is put in place it is handed to the catalogue, whose journal outlives a crash
-between the two, so that no run exists that search cannot find.
+between the two, so that no run exists that search cannot find. What the process that runs a run
+changes of it is so with that entry: the file follows when the run ends, within two seconds while it
+goes on, or by whoever publishes next where the process died. A file that is replaced costs most of
+what a run costs, and a short run needs one.
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -30,6 +34,7 @@ from tauro.storage import StorageBackend, SupportsLocks
 from tauro.tracking._models import (
     ExperimentRecord,
     RunRecord,
+    RunStatus,
     decode_claim,
     decode_experiment,
     decode_run,
@@ -97,6 +102,12 @@ class Recorder(Protocol):
     def begin(self) -> None:
         """Have the place marked as a store, before anything is put there."""
 
+    def record_ahead(self, record: RunRecord, document: bytes) -> None:
+        """Keep a run's new document, which is put in place later."""
+
+    def ahead(self, run_id: str) -> bytes | None:
+        """Return the latest that any process kept, where it may not be in place yet."""
+
     def record(self, record: RunRecord, document: bytes) -> AbstractContextManager[object]:
         """Keep a run's new document; the block in which it is put in place follows."""
 
@@ -109,6 +120,22 @@ class Recorder(Protocol):
         """Keep that a document is removed; the block in which it is follows."""
 
 
+class _Waiting(NamedTuple):
+    """A run's state whose document is put in place later.
+
+    Attributes:
+        since: When the document first fell behind, on the monotonic clock.
+        experiment_id: Whose run it is.
+        rev: The state's revision.
+        document: The state.
+    """
+
+    since: float
+    experiment_id: str
+    rev: int
+    document: bytes
+
+
 class Documents:
     """Read and change the documents of one store.
 
@@ -116,10 +143,19 @@ class Documents:
         storage: The store; it must offer locks.
         recorder: Told of every change first.
         settle: Decides what a run's document left undecided (``replacing``).
+        writer_id: Names this process in the runs that it runs. None where all documents are put in
+            place at once, by any process.
+        late: Whether this process puts the documents of its runs in place later.
     """
 
     def __init__(
-        self, storage: StorageBackend, recorder: Recorder, settle: Callable[[RunRecord], None]
+        self,
+        storage: StorageBackend,
+        recorder: Recorder,
+        settle: Callable[[RunRecord], None],
+        writer_id: Callable[[], str] | None = None,
+        *,
+        late: bool = False,
     ) -> None:
         if not isinstance(storage, SupportsLocks):
             raise TypeError(f"{storage!r} offers no locks; tracking needs them.")
@@ -127,33 +163,72 @@ class Documents:
         self._lock = storage.lock
         self._recorder = recorder
         self._settle = settle
+        self._writer_id = writer_id
+        self._late = late
+        self._waiting: dict[str, _Waiting] = {}
+        self._unsure: dict[str, int] = {}
+        """Revisions that may have been recorded although the caller was told of an error."""
 
     # Runs
 
     def create_run(self, record: RunRecord) -> None:
         """Write a new run's document."""
-        data = _checked(record)
-        with self._recorder.record(record, data):
-            # The id is new: nothing is there, and a rename is cheaper than a link.
-            self.storage.write_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
+        # The id is new: nothing is there, and a rename is cheaper than a link.
+        self._put(record, later=self._is_mine(record))
 
     def read_run(self, experiment_id: str, run_id: str) -> RunRecord:
-        """Return a run's document.
+        """Return a run's document, or what is ahead of it.
 
         Raises:
             RunNotFoundError: There is none.
             CorruptDataError: The document is damaged.
         """
-        key = run_key(experiment_id, run_id)
-        try:
-            return decode_run(self.storage.read_bytes(key))
-        except StorageNotFoundError as error:
+        found = self._read_run(experiment_id, run_id)
+        if found is None:
             raise RunNotFoundError(
                 f"There is no run {run_id!r} in experiment {experiment_id!r}.",
                 context={"run_id": run_id, "experiment_id": experiment_id},
-            ) from error
+            )
+        return found
+
+    def _read_run(self, experiment_id: str, run_id: str) -> RunRecord | None:
+        found = self._in_place(experiment_id, run_id)
+        if not may_be_behind(found):
+            return found
+        waiting = self._waiting.get(run_id)
+        if waiting is not None:
+            ahead = waiting.document
+        elif self._writer_id is None or (found is not None and self._is_mine(found)):
+            ahead = None
+        else:
+            ahead = self._recorder.ahead(run_id)
+        if ahead is None:  # It may have been put in place between the two.
+            return found or self._in_place(experiment_id, run_id)
+        latest = decode_run(ahead)
+        return latest if found is None or latest.rev > found.rev else found
+
+    def _in_place(self, experiment_id: str, run_id: str) -> RunRecord | None:
+        """Return what is in a run's document, None where there is none yet.
+
+        Raises:
+            CorruptDataError: The document is damaged.
+        """
+        key = run_key(experiment_id, run_id)
+        try:
+            return decode_run(self.storage.read_bytes(key))
+        except StorageNotFoundError:
+            return None
         except msgspec.DecodeError as error:
             raise _damaged(key, "run", error) from error
+
+    def _is_mine(self, record: RunRecord) -> bool:
+        """Tell whether this process runs a run."""
+        return (
+            self._writer_id is not None
+            and record.status is RunStatus.RUNNING
+            and record.owner is not None
+            and record.owner.writer_id == self._writer_id()
+        )
 
     def update_run(
         self, experiment_id: str, run_id: str, change: Callable[[RunRecord], None]
@@ -179,15 +254,71 @@ class Documents:
                     f"The run {run_id!r} is being removed for good.",
                     context={"run_id": run_id, "experiment_id": experiment_id},
                 )
+            was_mine = self._is_mine(record) and not record.replacing
             if record.replacing:
                 self._settle(record)
-            yield record, functools.partial(self._put_run, record)
+            yield record, functools.partial(self._put_changed, record, was_mine=was_mine)
 
-    def _put_run(self, record: RunRecord) -> None:
-        record.rev += 1
+    def _put_changed(self, record: RunRecord, *, was_mine: bool) -> None:
+        """Put a run in place as it is now.
+
+        Later is enough where readers can tell by the document in place that it may be behind.
+        """
+        record.rev = max(record.rev, self._unsure.pop(record.run_id, 0)) + 1
+        active = record.lifecycle == "active" and not record.replacing
+        self._put(record, later=was_mine and active and self._is_mine(record))
+
+    def _put(self, record: RunRecord, *, later: bool) -> None:
         data = _checked(record)
+        if later and self._late:
+            self._put_later(record, data)
+            return
         with self._recorder.record(record, data):
-            self.storage.write_bytes(run_key(record.experiment_id, record.run_id), _readable(data))
+            self.storage.write_bytes(run_key(record.experiment_id, record.run_id), readable(data))
+        self._waiting.pop(record.run_id, None)
+
+    def _put_later(self, record: RunRecord, data: bytes) -> None:
+        try:
+            self._recorder.record_ahead(record, data)
+        except BaseException:
+            self._unsure[record.run_id] = record.rev
+            raise
+        before = self._waiting.get(record.run_id)
+        since = time.monotonic() if before is None else before.since
+        self._waiting[record.run_id] = _Waiting(since, record.experiment_id, record.rev, data)
+
+    def put_waiting(self, *, for_seconds: float = 0.0) -> None:
+        """Put the documents in place that have waited for so long.
+
+        Raises:
+            MLOpsError: One could not be; it and those after it wait on.
+        """
+        limit = time.monotonic() - for_seconds
+        for run_id, each in list(self._waiting.items()):
+            if each.since <= limit:
+                with self._lock(f"run/{run_id}"):
+                    waiting = self._waiting.get(run_id)
+                    if waiting is not None:
+                        self._bring_up(waiting.experiment_id, run_id, waiting.document)
+                        del self._waiting[run_id]
+
+    def put_ahead(self, experiment_id: str, run_id: str) -> None:
+        """Put in place what any process, perhaps dead, recorded ahead of a run's document."""
+        with self._lock(f"run/{run_id}"):
+            document = self._recorder.ahead(run_id)
+            if document is not None:
+                self._bring_up(experiment_id, run_id, document)
+
+    def _bring_up(self, experiment_id: str, run_id: str, document: bytes) -> None:
+        """Put a recorded state in place, unless the document is as new or cannot be told."""
+        found = self._in_place(experiment_id, run_id)
+        if found is None or found.rev < decode_run(document).rev:
+            self.storage.write_bytes(run_key(experiment_id, run_id), readable(document))
+
+    def forget_waiting(self) -> None:
+        """Leave what waits to another process, or to a store that was removed."""
+        self._waiting.clear()
+        self._unsure.clear()
 
     def condemn_run(
         self, experiment_id: str, run_id: str, is_due: Callable[[RunRecord], bool]
@@ -202,7 +333,7 @@ class Documents:
                 if not is_due(record):
                     return None
                 record.lifecycle = "removing"
-                self._put_run(record)
+                self._put_changed(record, was_mine=False)
         return record
 
     def remove_run(self, record: RunRecord) -> None:
@@ -383,7 +514,7 @@ class Documents:
 
     def _put_experiment(self, record: ExperimentRecord, data: bytes) -> None:
         with self._recorder.record_experiment(record, data):
-            self.storage.write_bytes(experiment_key(record.experiment_id), _readable(data))
+            self.storage.write_bytes(experiment_key(record.experiment_id), readable(data))
 
 
 def _checked(record: RunRecord | ExperimentRecord) -> bytes:
@@ -405,8 +536,14 @@ def _checked(record: RunRecord | ExperimentRecord) -> bytes:
     return data
 
 
-def _readable(document: bytes) -> bytes:
+def readable(document: bytes) -> bytes:
+    """Return a document of one line as it stands in its file."""
     return msgspec.json.format(document, indent=2)
+
+
+def may_be_behind(record: RunRecord | None) -> bool:
+    """Tell whether a journal may be ahead of a run's document; only of one that goes on it is."""
+    return record is None or record.status is RunStatus.RUNNING
 
 
 def _damaged(key: str, what: str, error: Exception) -> CorruptDataError:

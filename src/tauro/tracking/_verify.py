@@ -33,6 +33,7 @@ from tauro.tracking._models import (
     decode_run,
     metric_to_json,
 )
+from tauro.tracking._standing import StandingRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,22 @@ def verify_documents(storage: StorageBackend) -> Iterator[Damage]:
     """Yield what is wrong with documents, published views and artifacts."""
     for key in storage.list_paths(f"{ROOT}/experiments"):
         yield from _check_experiment(storage, key)
-    for key in storage.list_paths(f"{ROOT}/runs"):
-        yield from _check_run(storage, key)
+    runs = StandingRuns(storage)
+    for key in sorted({*runs.ahead(), *storage.list_paths(f"{ROOT}/runs")}):
+        if key.endswith(".parquet"):
+            yield from _check_view(storage, key)
+        else:
+            yield from _check_run(storage, key, runs.read(key))
 
 
 def undecided_runs(storage: StorageBackend) -> Iterator[RunRecord]:
     """Yield the runs in which a process died replacing an artifact."""
-    for key in storage.list_paths(f"{ROOT}/runs"):
-        if key.endswith(".json"):
-            with contextlib.suppress(msgspec.DecodeError, StorageNotFoundError):
-                record = decode_run(storage.read_bytes(key))
-                if record.replacing:
-                    yield record
+    runs = StandingRuns(storage)
+    for key in runs.documents():
+        data = runs.read(key)
+        with contextlib.suppress(msgspec.DecodeError):
+            if data is not None and (record := decode_run(data)).replacing:
+                yield record
 
 
 def _check_experiment(storage: StorageBackend, key: str) -> Iterator[Damage]:
@@ -94,12 +99,11 @@ def _check_experiment(storage: StorageBackend, key: str) -> Iterator[Damage]:
         yield Damage(key, f"holds the experiment {record.experiment_id!r}, named {record.name!r}")
 
 
-def _check_run(storage: StorageBackend, key: str) -> Iterator[Damage]:
-    if key.endswith(".parquet"):
-        yield from _check_view(storage, key)
-        return
+def _check_run(storage: StorageBackend, key: str, data: bytes | None) -> Iterator[Damage]:
+    if data is None:
+        return  # It was removed meanwhile.
     try:
-        record = decode_run(storage.read_bytes(key))
+        record = decode_run(data)
     except msgspec.DecodeError as error:
         yield Damage(key, f"does not hold a run: {error}")
         return

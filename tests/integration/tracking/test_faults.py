@@ -31,6 +31,7 @@ def live(store: Path, acknowledge: Callable[[str], None]) -> None:
         acknowledge("run")
         run.log_params({"p": 1})
         acknowledge("params")
+        tracker.close()  # Puts the document in place that waited; the run goes on.
         run.log_metric("m", 0.5, step=3)
         acknowledge("metric")
         run.set_tag("t", "v")

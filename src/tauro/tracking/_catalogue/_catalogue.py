@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tauro.errors import MLOpsError, TrackingValidationError
@@ -20,7 +20,7 @@ from tauro.tracking._catalogue._state import is_damaged, read_state
 from tauro.tracking._catalogue._token import decode_token, encode_token, query_digest
 from tauro.tracking._catalogue._view import View
 from tauro.tracking._catalogue._writer import JournalWriter, Recording
-from tauro.tracking._models import ExperimentRecord, RunRecord
+from tauro.tracking._models import ExperimentRecord, RunRecord, decode_run
 from tauro.tracking._query import (
     EXPERIMENTS,
     Field,
@@ -68,6 +68,9 @@ class RunCatalogue:
         documents: Where documents are read; the store's own folders by default.
         durability: What a change survives once it is recorded: the death of the process, or also
             the loss of power.
+        put_ahead: Puts what is ahead of a run's document (:meth:`record_ahead`) in place, given
+            the ids of the experiment and the run; called while publishing. By default it stays in
+            its journal.
     """
 
     def __init__(
@@ -76,12 +79,13 @@ class RunCatalogue:
         *,
         documents: DocumentSource | None = None,
         durability: Durability = "process",
+        put_ahead: Callable[[str, str], None] | None = None,
     ) -> None:
         self._layout = layout = Layout(str(root))
         self._begun = False
         self._writer = JournalWriter(layout, durable=durability == "disk")
         self._loader = Loader(layout, documents or LocalDocuments(layout.root))
-        self._publisher = Publisher(layout, self._loader, durable=durability == "disk")
+        self._publisher = Publisher(layout, self._loader, put_ahead, durable=durability == "disk")
         self._recorded = False
         self._published_at = time.monotonic()
 
@@ -101,6 +105,36 @@ class RunCatalogue:
             EntryKind.RUN, record.rev, record.experiment_id, record.run_id, document
         )
 
+    def record_ahead(self, record: RunRecord, document: bytes) -> None:
+        """Journal a run's new state whose document is put in place later; it is so from now on.
+
+        Until then :meth:`ahead` has it. Whoever publishes puts it in place where this process
+        did not.
+
+        Args:
+            record: The run.
+            document: The same run, encoded as JSON in one line.
+
+        Raises:
+            OSError: The state was not journalled, or that is not known.
+        """
+        self._begin()
+        self._writer.append_ahead(record.rev, record.experiment_id, record.run_id, document)
+        self._recorded = True
+
+    def ahead(self, run_id: str) -> bytes | None:
+        """Return a run's latest state where its document may not have it yet, else None."""
+        with self._loader.guard:
+            self._fresh()
+            line = self._loader.ahead.get(run_id)
+        return None if line is None else line.entry.document
+
+    def all_ahead(self) -> list[RunRecord]:
+        """Return the latest states that their runs' documents may not have yet."""
+        with self._loader.guard:
+            self._fresh()
+            return [decode_run(line.entry.document) for line in self._loader.ahead.values()]
+
     def record_experiment(self, record: ExperimentRecord, document: bytes) -> Recording:
         """Journal an experiment's new state, as :meth:`record` does a run's."""
         return self._append(EntryKind.EXPERIMENT, record.rev, record.experiment_id, "", document)
@@ -116,8 +150,7 @@ class RunCatalogue:
     def _append(
         self, kind: EntryKind, rev: int, experiment_id: str, run_id: str, document: bytes
     ) -> Recording:
-        if not self._begun:
-            self._begin()
+        self._begin()
         recording = self._writer.append(kind, rev, experiment_id, run_id, document)
         self._recorded = True
         return recording
@@ -127,10 +160,13 @@ class RunCatalogue:
 
         Without a state a journal may be missing, and what it said is looked for in the documents.
         """
+        if self._begun:
+            return
         self._begun = True
         if read_state(self._layout) is None:
             try:
-                self.publish()
+                # The caller may hold the lock of a document.
+                self._publisher.publish(0.0, documents=False)
             except (OSError, MLOpsError) as error:
                 _log.warning("The run index was not published: %s", error)
 

@@ -20,6 +20,8 @@ class EntryKind(enum.Enum):
     """What an entry says."""
 
     RUN = b"run"
+    AHEAD = b"ahead"
+    """The run's state, which is so with this entry; its document follows within seconds."""
     EXPERIMENT = b"experiment"
     GONE = b"gone"
     """The run's document, or without a run the experiment's, was removed for good."""
@@ -30,11 +32,12 @@ _KINDS: Final = {kind.value: kind for kind in EntryKind}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An intent to put a document in place.
+    """An intent to put a document in place, or a state ahead of its document.
 
     Attributes:
         kind: What it says.
-        slot: Entries of one file and slot follow each other: all but the last were carried out.
+        slot: Intents of one file and slot follow each other: all but the last were carried out.
+            States ahead of their document need none.
         rev: The document's revision.
         experiment_id: Whose it is.
         run_id: Of the run, empty for an experiment.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from tauro.tracking._catalogue._documents import DocumentSource
 from tauro.tracking._catalogue._entry import Entry, EntryKind
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import Layout
-from tauro.tracking._catalogue._reader import JournalReader, Tail, Tentative
+from tauro.tracking._catalogue._reader import JournalReader, Line, Tail
 from tauro.tracking._catalogue._state import Published, State, read_state
 from tauro.tracking._catalogue._table import runs_table
 from tauro.tracking._catalogue._view import Change, View
@@ -34,7 +34,8 @@ class Loader:
         state: The publication that the view starts from.
         epoch: Changes when what was in memory was given up.
         reader: The journals.
-        pending: Entries whose documents are not in place, or not yet.
+        pending: Intents whose documents are not in place, or not yet.
+        ahead: By run the state that its document may not have yet, where that is the latest.
         view: The runs.
         books: The experiments.
     """
@@ -52,7 +53,8 @@ class Loader:
         self.epoch += 1
         self.state: State | None = None
         self.reader = JournalReader(self._layout)
-        self.pending: list[Tentative] = []
+        self.pending: list[Line] = []
+        self.ahead: dict[str, Line] = {}
         self.view = View({})
         self.books = Books()
 
@@ -97,17 +99,21 @@ class Loader:
             self._find_unknown()
 
     def rebuild(self) -> None:
-        """Read every document again; nothing else is believed."""
+        """Read every document again; nothing else is believed but what is ahead of them."""
+        self._forget_ahead(lambda line: line.journal in self.reader.lost)
         self.reader.forget(set(self.reader.lost))
         self.epoch += 1
         experiment_ids = self._documents.experiment_ids()
         self.view = View(_present({each: self._from_documents(each) for each in experiment_ids}))
+        for line in self.ahead.values():
+            self.view.put(_change(line.entry))
         self.books = Books()
         self._read_experiments(experiment_ids)
 
     def adopt(self, state: State, indices: Mapping[str, Index]) -> None:
         """Start from a publication that was made of what is in memory."""
         before, self.state = self.view, state
+        self._forget_ahead(lambda line: _is_covered(line, state))
         self.reader.skip(state.folded)
         runs = {key: index for key, index in indices.items() if key}
         self.view = View({**before.indices, **runs})
@@ -124,6 +130,9 @@ class Loader:
         if state is None:
             self.rebuild()
             return
+        self._forget_ahead(
+            lambda line: line.journal in self.reader.lost or _is_covered(line, state)
+        )
         if first:
             self.reader.offsets.update(state.watermark)
         else:
@@ -153,6 +162,8 @@ class Loader:
         The journal that said so may have been folded away before it was read here.
         """
         for change in self.view.unpublished():
+            if change.run_id in self.ahead:
+                continue
             if self._documents.run(change.experiment_id, change.run_id) is None:
                 self.view.remove(change.run_id, change.rev)
         for record in self.books.unpublished():
@@ -209,7 +220,7 @@ class Loader:
             mine = known.get(experiment_id, set())
             for run_id in present - mine:
                 self._read_run(experiment_id, run_id)
-            for run_id in mine - present:
+            for run_id in mine - present - self.ahead.keys():
                 # A listing may miss what others rename meanwhile.
                 if not self._read_run(experiment_id, run_id):
                     self.view.remove(run_id, self.view.rev_of(run_id))
@@ -235,6 +246,8 @@ class Loader:
     def _apply(self, tail: Tail) -> None:
         for entry in tail.certain:
             self._take(entry)
+        for line in tail.ahead:
+            self._take_ahead(line)
         waiting, self.pending = self.pending + tail.tentative, []
         for each in waiting:
             if not self.settle(each.entry):
@@ -245,15 +258,37 @@ class Loader:
         if self._was_removed_since(entry):
             return
         match entry.kind:
-            case EntryKind.RUN:
-                change = Change(entry.experiment_id, entry.run_id, entry.rev, entry.document)
-                self.view.put(change)
+            case EntryKind.RUN | EntryKind.AHEAD:
+                self._put(_change(entry))
             case EntryKind.EXPERIMENT:
                 self.books.put(entry.document)
             case EntryKind.GONE if entry.run_id:
                 self.view.remove(entry.run_id, entry.rev)
+                self._overtake(entry.run_id, entry.rev)
             case EntryKind.GONE:
                 self.books.remove(entry.experiment_id, entry.rev)
+
+    def _take_ahead(self, line: Line) -> None:
+        """Take in a state that its document may not have yet, unless a later one is known."""
+        entry = line.entry
+        self.view.put(_change(entry))
+        is_latest = entry.rev >= self.view.rev_of(entry.run_id)
+        if is_latest and self.view.row_of(entry.run_id) is not None:
+            self.ahead[entry.run_id] = line
+
+    def _forget_ahead(self, is_past: Callable[[Line], bool]) -> None:
+        self.ahead = {key: line for key, line in self.ahead.items() if not is_past(line)}
+
+    def _put(self, change: Change) -> None:
+        """Take a run's state that its document has."""
+        self.view.put(change)
+        self._overtake(change.run_id, change.rev - 1)
+
+    def _overtake(self, run_id: str, rev: int) -> None:
+        """Forget what was ahead of a run's document up to a revision."""
+        line = self.ahead.get(run_id)
+        if line is not None and line.entry.rev <= rev:
+            del self.ahead[run_id]
 
     def _was_removed_since(self, entry: Entry) -> bool:
         """Tell whether an entry speaks of what was removed after it.
@@ -275,7 +310,7 @@ class Loader:
     def settle(self, entry: Entry) -> bool:
         """Look at the document of an entry; tell whether the entry was carried out."""
         match entry.kind:
-            case EntryKind.RUN:
+            case EntryKind.RUN | EntryKind.AHEAD:
                 if self.view.rev_of(entry.run_id) >= entry.rev:
                     return True
                 return self._read_run(entry.experiment_id, entry.run_id) >= entry.rev
@@ -303,7 +338,7 @@ class Loader:
         except msgspec.DecodeError:
             return 0
         compact = msgspec.json.format(document, indent=-1)
-        self.view.put(Change(experiment_id, run_id, rev, compact))
+        self._put(Change(experiment_id, run_id, rev, compact))
         return rev
 
     def _read_experiments(self, experiment_ids: list[str]) -> None:
@@ -320,6 +355,15 @@ class Loader:
             return 0
         known = self.books.get(experiment_id)
         return known.rev if known is not None else 0
+
+
+def _change(entry: Entry) -> Change:
+    return Change(entry.experiment_id, entry.run_id, entry.rev, entry.document)
+
+
+def _is_covered(line: Line, state: State) -> bool:
+    """Tell whether a publication holds a line, and with it a document."""
+    return line.journal in state.folded or line.offset < state.watermark.get(line.journal, 0)
 
 
 def _present(indices: Mapping[str, Index | None]) -> dict[str, Index]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,17 +13,19 @@ import pyarrow as pa
 
 from tauro._internal import _fs
 from tauro._internal._clock import now_ns
-from tauro.errors import LockTimeoutError
+from tauro.errors import LockTimeoutError, MLOpsError
 from tauro.tracking._catalogue._build import build_index
-from tauro.tracking._catalogue._entry import decode_entries
+from tauro.tracking._catalogue._entry import Entry, decode_entries
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._loader import REBUILT, Loader
-from tauro.tracking._catalogue._reader import Tentative
+from tauro.tracking._catalogue._reader import Line
 from tauro.tracking._catalogue._state import FORMAT, Published, State, write_state
 from tauro.tracking._catalogue._table import experiments_table, runs_table
 from tauro.tracking._catalogue._view import Change, View
 from tauro.tracking._models import decode_run
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class _Plan:
     stale: dict[str, list[Change]]
     gone: dict[str, int]
     offsets: dict[str, int]
-    pending: list[Tentative]
+    pending: list[Line]
+    ahead: list[Line]
     books: pa.Table | None
 
 
@@ -47,16 +51,30 @@ class Publisher:
     Args:
         layout: Where the files are.
         loader: What is in memory.
+        put_ahead: Puts a state that is ahead of its run's document in place, where it still is.
         durable: Whether journals go only once what replaces them would survive the loss of power.
     """
 
-    def __init__(self, layout: Layout, loader: Loader, *, durable: bool) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        loader: Loader,
+        put_ahead: Callable[[str, str], None] | None,
+        *,
+        durable: bool,
+    ) -> None:
         self._durable = durable
+        self._put_ahead = put_ahead
         self._layout = layout
         self._loader = loader
 
-    def publish(self, timeout: float) -> bool:
+    def publish(self, timeout: float, *, documents: bool = True) -> bool:
         """Bring all views up to date; return False where another process is at it.
+
+        Args:
+            timeout: Seconds to wait for another process.
+            documents: First put in place what is ahead of its document. What is not stays in its
+                journal, and journals are kept from there on.
 
         Raises:
             LockTimeoutError: It was for longer than a timeout that is not 0.
@@ -64,7 +82,7 @@ class Publisher:
         with _publishing(self._layout, timeout) as mine:
             if not mine:
                 return False
-            plan = self._plan()
+            plan = self._plan(self._put_documents() if documents else ())
             serial = max(plan.before.serial + 1 if plan.before else 1, now_ns() // 1_000_000)
             written: dict[str, Index] = {}
             for each, changes in plan.stale.items():
@@ -80,7 +98,25 @@ class Publisher:
                 self._commit(plan, serial, written, dead)
             return True
 
-    def _plan(self) -> _Plan:
+    def _put_documents(self) -> list[Entry]:
+        """Put every state that may be ahead of its document in place; return those states."""
+        if self._put_ahead is None:
+            return []
+        with self._loader.guard:
+            self._loader.refresh()
+            entries = [line.entry for line in self._loader.ahead.values()]
+        done = []
+        for entry in entries:
+            try:
+                self._put_ahead(entry.experiment_id, entry.run_id)
+            except MLOpsError as error:  # Its journal keeps it.
+                _log.warning("The document of run %s stays behind: %s", entry.run_id, error)
+            else:
+                done.append(entry)
+        return done
+
+    def _plan(self, in_place: Collection[Entry]) -> _Plan:
+        done = {(entry.run_id, entry.rev) for entry in in_place}
         with self._loader.guard:
             loader = self._loader
             loader.refresh()
@@ -93,6 +129,11 @@ class Publisher:
                 gone={**loader.view.removed(), **loader.books.gone},
                 offsets=dict(loader.reader.offsets),
                 pending=list(loader.pending),
+                ahead=[
+                    line
+                    for line in loader.ahead.values()
+                    if (line.entry.run_id, line.entry.rev) not in done
+                ],
                 books=experiments_table(*loader.books.items()) if new_books else None,
             )
 
@@ -117,7 +158,10 @@ class Publisher:
         Each with a descriptor that holds its lock.
         """
         dead: dict[str, int] = {}
+        needed = {line.journal for line in plan.ahead}
         for name, offset in plan.offsets.items():
+            if name in needed:
+                continue
             path = self._layout.journal_file(name)
             try:
                 fd = _fs.open_fd(path, os.O_RDWR)
@@ -149,7 +193,8 @@ class Publisher:
         self, plan: _Plan, serial: int, written: dict[str, Index], dead: dict[str, int]
     ) -> None:
         watermark = {name: end for name, end in plan.offsets.items() if name not in dead}
-        for each in plan.pending:
+        kept = [*plan.pending, *plan.ahead]
+        for each in kept:
             if each.journal in watermark:
                 watermark[each.journal] = min(watermark[each.journal], each.offset)
         views = dict(plan.before.views) if plan.before else {}
@@ -163,7 +208,7 @@ class Publisher:
             watermark=watermark,
             folded=sorted({*dead, *self._left_over(plan)}),
             # Below the offsets stand entries of what is gone by an entry in another journal.
-            gone=plan.gone if plan.pending else {},
+            gone=plan.gone if kept else {},
         )
         try:
             write_state(self._layout, state, durable=self._durable)

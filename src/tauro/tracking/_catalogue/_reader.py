@@ -7,13 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tauro._internal import _fs
-from tauro.tracking._catalogue._entry import Entry, decode_entries
+from tauro.tracking._catalogue._entry import Entry, EntryKind, decode_entries
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Tentative:
-    """An entry of which it is not known from the journal whether it was carried out."""
+class Line:
+    """An entry and where it stands."""
 
     journal: str
     offset: int
@@ -25,14 +25,16 @@ class Tail:
     """What is new in the journals.
 
     Attributes:
-        certain: Entries that were carried out, in the order of each file.
-        tentative: The last new entry of each file and slot.
+        certain: Intents that were carried out, in the order of each file.
+        ahead: States that their documents may not have yet.
+        tentative: The last new intent of each file and slot: it may not have been carried out.
         damaged: A line does not hold its checksum: what it said is not known.
         vanished: A file was removed while it was looked for: look again.
     """
 
     certain: list[Entry] = field(default_factory=list)
-    tentative: list[Tentative] = field(default_factory=list)
+    ahead: list[Line] = field(default_factory=list)
+    tentative: list[Line] = field(default_factory=list)
     damaged: bool = False
     vanished: bool = False
 
@@ -85,9 +87,12 @@ class JournalReader:
         entries, length, damaged = decode_entries(data)
         self.offsets[entry.name] = offset + length
         found.damaged |= damaged
-        last = {each.slot: place for place, (_, each) in enumerate(entries)}
-        for place, (position, each) in enumerate(entries):
-            if last[each.slot] == place:
-                found.tentative.append(Tentative(entry.name, offset + position, each))
+        last = {each.slot: each for _, each in entries if each.kind is not EntryKind.AHEAD}
+        for position, each in entries:
+            line = Line(entry.name, offset + position, each)
+            if each.kind is EntryKind.AHEAD:
+                found.ahead.append(line)
+            elif last[each.slot] is each:
+                found.tentative.append(line)
             else:
                 found.certain.append(each)

@@ -114,24 +114,41 @@ class JournalWriter:
             while True:
                 file = self._open()
                 slot = file.free.pop() if file.free else file.slots
-                line = encode_entry(Entry(kind, slot, rev, experiment_id, run_id, document))
-                try:
-                    _fs.write_all(file.fd, line, file.path)
-                    if self._durable:
-                        _fs.sync_fd(file.fd, file.path)
-                    lost = _fs.link_count(file.fd, file.path) == 0
-                except BaseException:
-                    self._retire()
-                    raise
-                file.slots = max(file.slots, slot + 1)
-                if lost:  # Somebody removed the file under our feet.
-                    self._retire()
-                    continue
-                file.size += len(line)
-                file.outstanding += 1
-                if file.size >= _MAX_BYTES:
-                    self._retire()
-                return Recording(self, file, slot)
+                if self._write(file, Entry(kind, slot, rev, experiment_id, run_id, document)):
+                    file.slots = max(file.slots, slot + 1)
+                    file.outstanding += 1
+                    self._retire_if_full(file)
+                    return Recording(self, file, slot)
+
+    def append_ahead(self, rev: int, experiment_id: str, run_id: str, document: bytes) -> None:
+        """Write a run's new state; when this returns it is so, and survives the process.
+
+        Raises:
+            OSError: It could not be written, or that is not known.
+        """
+        with self._lock:
+            while True:
+                file = self._open()
+                entry = Entry(EntryKind.AHEAD, 0, rev, experiment_id, run_id, document)
+                if self._write(file, entry):
+                    self._retire_if_full(file)
+                    return
+
+    def _write(self, file: _File, entry: Entry) -> bool:
+        """Write a line; tell whether it stands, or somebody removed the file under our feet."""
+        line = encode_entry(entry)
+        try:
+            _fs.write_all(file.fd, line, file.path)
+            if self._durable:
+                _fs.sync_fd(file.fd, file.path)
+            stands = _fs.link_count(file.fd, file.path) > 0
+        except BaseException:
+            self._retire()
+            raise
+        file.size += len(line)
+        if not stands:
+            self._retire()
+        return stands
 
     def finished(self, file: _File, slot: int, *, carried_out: bool) -> None:
         """Take note that an entry was carried out, or failed."""
@@ -154,6 +171,10 @@ class JournalWriter:
         if self._file is None:
             self._file = _File(self._layout, durable=self._durable)
         return self._file
+
+    def _retire_if_full(self, file: _File) -> None:
+        if file.size >= _MAX_BYTES:
+            self._retire()
 
     def _retire(self) -> None:
         file, self._file = self._file, None

@@ -66,6 +66,32 @@ class Store:
             with self.catalogue.record(run, data):
                 _fs.replace_file(str(self.run_path(run)), msgspec.json.format(data, indent=2))
 
+    def put_ahead(self, *runs: RunRecord) -> None:
+        """Record runs whose documents are to follow."""
+        for run in runs:
+            self.catalogue.record_ahead(run, encode(run))
+
+    def change_ahead(self, run: RunRecord, **fields: Any) -> RunRecord:
+        """Change a run ahead of its document and return it as it is then."""
+        changed = msgspec.structs.replace(run, rev=run.rev + 1, **fields)
+        self.put_ahead(changed)
+        return changed
+
+    def follow(self, experiment_id: str, run_id: str) -> None:
+        """Put in place what is ahead of a document, as the tracker does it."""
+        document = self.catalogue.ahead(run_id)
+        path = self.root / "experiment_tracking" / "runs" / experiment_id / f"{run_id}.json"
+        if document is None:
+            return
+        if not path.exists() or decode_run(path.read_bytes()).rev < decode_run(document).rev:
+            _fs.replace_file(str(path), msgspec.json.format(document, indent=2))
+
+    def publishing(self) -> Store:
+        """Return the same folder as a process sees it that puts documents in place."""
+        store = Store(self.root)
+        store.catalogue = RunCatalogue(self.root, put_ahead=store.follow)
+        return store
+
     def change(self, run: RunRecord, **fields: Any) -> RunRecord:
         """Change a run's document and return it as it is then."""
         changed = msgspec.structs.replace(run, rev=run.rev + 1, **fields)

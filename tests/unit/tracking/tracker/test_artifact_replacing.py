@@ -27,11 +27,11 @@ from tauro.tracking._models import ArtifactRecord, encode
 
 
 def without_views(storage: StorageBackend) -> list[str]:
-    """Return what a tracker keeps, the views apart that it publishes every half minute."""
+    """Return what a tracker keeps, but for what its thread adds by itself: views, documents."""
     return [
         key
         for key in storage.list_paths("experiment_tracking")
-        if not key.endswith("index.parquet")
+        if not key.endswith("index.parquet") and not key.startswith("experiment_tracking/runs/")
     ]
 
 

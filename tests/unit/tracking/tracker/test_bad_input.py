@@ -52,7 +52,8 @@ def run(tracker: ExperimentTracker) -> Run:
 
 
 def written(tracker: ExperimentTracker, run: Run) -> Any:
-    """Return all that the store holds for its users."""
+    """Return all that the store holds for its users, with what only a journal had."""
+    tracker.close()
     storage = LocalStorageBackend(Path(tracker.storage.uri.removeprefix("file://")))
     documents = {
         key: storage.read_bytes(key)
