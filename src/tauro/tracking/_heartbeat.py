@@ -6,6 +6,7 @@ host, else by a heartbeat older than a minute. Nothing is written to say so: aba
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -19,6 +20,7 @@ import psutil
 from tauro._internal._fork import tell_after_fork
 from tauro._internal._ids import new_id
 from tauro._internal._json import decode_checked, strange_fields, with_checksum
+from tauro._internal._process import start_of
 from tauro.errors import StorageError, StorageNotFoundError
 from tauro.storage import StorageBackend
 from tauro.tracking._models import Owner
@@ -119,7 +121,7 @@ class Heartbeat:
         beat = _Beat(
             host=socket.gethostname(),
             pid=os.getpid(),
-            started=_started(os.getpid()),
+            started=start_of(os.getpid()) or 0.0,
             seen=time.time(),
         )
         self._storage.write_bytes(
@@ -168,13 +170,8 @@ def _lives(storage: StorageBackend, key: str) -> bool | None:
     except msgspec.DecodeError:
         return None
     if beat.host == socket.gethostname():
-        # The kernel's boot time moves with the clock, and with it what is told of a start.
-        return abs(_started(beat.pid) - beat.started) < _SAME_START_SECONDS
+        with contextlib.suppress(psutil.AccessDenied):
+            started = start_of(beat.pid)
+            # The kernel's boot time moves with the clock, and with it what is told of a start.
+            return started is not None and abs(started - beat.started) < _SAME_START_SECONDS
     return time.time() - beat.seen < STALE_SECONDS
-
-
-def _started(pid: int) -> float:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return -1.0

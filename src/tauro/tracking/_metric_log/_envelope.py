@@ -33,21 +33,24 @@ def keep(value: Floats, max_points: int) -> Ints:
     """Return which of the values to keep, rising.
 
     First and last, and of equal stretches between them the lowest and the highest, and, where any
-    value is not a number, the first such of each stretch.
+    value is NaN or infinite, the first such of each stretch: one infinity does not hide the spikes
+    beside it. Where there is no room for that, infinities are the lowest and the highest.
     """
     count = len(value)
     if count <= max_points:
         return np.arange(count)
     inner = value[1:-1]
     missing = np.isnan(inner)
-    kinds = 3 if missing.any() and max_points >= LEAST + 1 else 2
-    starts = _starts(len(inner), (max_points - 2) // kinds)
-    low = _first_of(inner, np.fmin.reduceat(inner, starts), starts)
-    high = _first_of(inner, np.fmax.reduceat(inner, starts), starts)
-    found = [low, high]
-    if kinds > 2:
-        found.append(_first_true(missing, starts))
-    chosen = np.unique(np.concatenate(found))
+    odd = [hits for hits in (missing, np.isposinf(inner), np.isneginf(inner)) if hits.any()]
+    shown = inner
+    if max_points - 2 < 2 + len(odd):
+        odd = [missing] if missing.any() and max_points > LEAST else []
+    elif odd:
+        shown = np.where(np.isfinite(inner), inner, np.nan)
+    starts = _starts(len(inner), (max_points - 2) // (2 + len(odd)))
+    low = _first_of(shown, np.fmin.reduceat(shown, starts), starts)
+    high = _first_of(shown, np.fmax.reduceat(shown, starts), starts)
+    chosen = np.unique(np.concatenate([low, high, *(_first_true(hits, starts) for hits in odd)]))
     return np.concatenate([[0], chosen + 1, [count - 1]])
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import psutil
 
 from tauro._internal import _fs
+from tauro._internal._process import start_of
 from tauro.tracking._metric_log._format import (
     HEADER_SIZE,
     SLOT_SIZE,
@@ -24,22 +25,21 @@ _FOREIGN_AGE: Final = 24 * 3600.0
 
 
 @cache
-def _start_of(pid: int) -> float:
-    return float(psutil.Process(pid).create_time())
+def _started(pid: int) -> float:
+    return start_of(pid) or 0.0
 
 
 def start_of_this_process() -> float:
     """Return when this process started, in seconds since the epoch."""
-    return _start_of(os.getpid())
+    return _started(os.getpid())
 
 
 def _process_lives(header: Header) -> bool:
     try:
-        return abs(psutil.Process(header.pid).create_time() - header.started) < 1.0
-    except psutil.NoSuchProcess:
-        return False
+        started = start_of(header.pid)
     except psutil.AccessDenied:
         return True
+    return started is not None and abs(started - header.started) < 1.0
 
 
 def _is_sealed(fd: int, path: str, header: Header) -> bool:

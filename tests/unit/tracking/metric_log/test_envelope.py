@@ -39,6 +39,27 @@ def test_infinities_are_spikes() -> None:
     assert {3000, 7000} <= set(keep(value, 50).tolist())
 
 
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan], ids=repr)
+@pytest.mark.parametrize("max_points", [8, 50, 500])
+def test_an_infinity_does_not_hide_the_spikes_beside_it(odd: float, max_points: int) -> None:
+    """In the same stretch: a plot cannot even show the one, and must show the others."""
+    value = np.sin(np.arange(10_000) / 100)
+    value[3000], value[3001], value[3002] = odd, 99.0, -99.0
+    kept = keep(value, max_points)
+    assert len(kept) <= max_points
+    assert {3000, 3001, 3002} <= set(kept.tolist())
+
+
+@pytest.mark.parametrize("max_points", [4, 5, 6, 7, 8, 20])
+def test_of_all_kinds_at_once_no_more_are_kept_than_asked_for(max_points: int) -> None:
+    value = np.resize([0.0, math.nan, 1.0, math.inf, 2.0, -math.inf], 1001)
+    kept = keep(value, max_points)
+    assert len(kept) <= max_points
+    assert {0, 1000} <= set(kept.tolist())
+    assert {math.inf, -math.inf} <= set(value[kept].tolist())
+    assert max_points == 4 or np.isnan(value[kept]).any()
+
+
 def test_a_lone_nan_is_seen() -> None:
     value = np.arange(10_000.0)
     value[5555] = math.nan

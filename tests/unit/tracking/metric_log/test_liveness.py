@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tauro._internal import _fs
+from tauro._internal._process import start_of
 from tauro.errors import StorageError
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._metric_log._format import HEADER_SIZE, Header, decode_header, encode_header
@@ -51,6 +52,23 @@ def test_a_segment_is_not_left_while_its_log_is_open(tmp_path: Path) -> None:
 
 def test_a_process_that_ended_leaves_its_segment(tmp_path: Path) -> None:
     assert is_left(str(left_segment(tmp_path, pid=ended_process())))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no zombies here")
+def test_a_process_that_was_killed_is_dead_before_its_parent_asks(tmp_path: Path) -> None:
+    """Until then it keeps its id; whoever watches its runs need not wait for the parent."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = start_of(child.pid)
+    assert started is not None
+    path = left_segment(tmp_path, pid=child.pid, started=started)
+    assert not is_left(str(path))
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert psutil.pid_exists(child.pid)
+    assert start_of(child.pid) is None
+    assert is_left(str(path))
+    child.communicate()
+    assert start_of(child.pid) is None
 
 
 def test_a_process_that_lives_does_not_even_where_locks_do_not_work(tmp_path: Path) -> None:

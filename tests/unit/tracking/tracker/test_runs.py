@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from tauro.errors import (
@@ -24,6 +26,7 @@ from tauro.errors import (
 )
 from tauro.storage import LocalStorageBackend, MemoryStorageBackend, StorageBackend
 from tauro.tracking import ExperimentTracker, RunStatus
+from tauro.tracking._heartbeat import STALE_SECONDS, is_alive
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -399,6 +402,23 @@ def test_runs_of_a_process_that_died_are_abandoned(tmp_path: Path) -> None:
         again.log_metric("m", 2.0, step=1)
         again.end()
         assert tracker.get_run(run_id).metrics == {"m": 2.0}
+
+
+def test_who_may_not_look_at_a_process_goes_by_its_sign_of_life(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On systems that hide the processes of others, the owner of a run is not taken for dead."""
+
+    def hidden(pid: int) -> float:
+        raise psutil.AccessDenied(pid)
+
+    owner = tracker.start_run(name="r")._record.owner
+    assert owner is not None
+    monkeypatch.setattr("tauro.tracking._heartbeat.start_of", hidden)
+    assert is_alive(tracker.storage, owner)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + STALE_SECONDS + 20)
+    assert not is_alive(tracker.storage, owner)
 
 
 def test_another_process_logs_to_a_run(tmp_path: Path) -> None:
