@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,4 +89,20 @@ class ErrorContext:
     def to_dict(self) -> dict[str, Any]:
         """Return the context as plain JSON values, empty parts left out."""
         parts = {"operation": self.operation, "component": self.component, **self.details}
-        return {key: value for key, value in parts.items() if value not in ("", None)}
+        plain = {str(key): to_plain(value) for key, value in parts.items()}
+        return {key: value for key, value in plain.items() if value not in ("", None)}
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value as JSON has it; what it has nothing for is its text."""
+    if value is None or isinstance(value, bool | int) or type(value) is str:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, enum.Enum):
+        return to_plain(value.value)
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_plain(item) for item in value]
+    return str(value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from tauro.errors._codes import ErrorCode, ErrorContext, ExitCode
+from tauro.errors._codes import ErrorCode, ErrorContext, ExitCode, to_plain
 from tauro.errors._problems import ConfigProblem
 
 
@@ -37,7 +37,7 @@ class TauroError(Exception):
         self.context = (
             context if isinstance(context, ErrorContext) else ErrorContext(details=context or {})
         )
-        self.suggestions = tuple(suggestions)
+        self.suggestions = (suggestions,) if isinstance(suggestions, str) else tuple(suggestions)
         self.error_code = error_code or type(self).code
         self.timestamp = datetime.now(UTC)
 
@@ -54,7 +54,7 @@ class TauroError(Exception):
             "error": True,
             "error_code": self.error_code.value,
             "message": self.message,
-            "details": dict(self.context.details),
+            "details": to_plain(self.context.details),
             "suggestions": list(self.suggestions),
             "context": self.context.to_dict(),
             "timestamp": self.timestamp.isoformat(),
