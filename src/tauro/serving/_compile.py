@@ -8,6 +8,7 @@ every load: a graph is only as good as the runtime that is installed here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any, Final, Literal
 
@@ -182,6 +183,7 @@ def _compile(
             _compare(model, caller, build_frame(specs, list(zip(*recorded, strict=True))))
     except NotCompilableError:
         raise
+    # The model and its converter are others' code; what does not convert is served as it is.
     except Exception as error:
         raise NotCompilableError(
             f"The model does not convert to ONNX: {type(error).__name__}: {str(error)[:200]}"
@@ -192,7 +194,12 @@ def _compile(
 
 
 def _converter_version() -> str:
-    return installed_version("skl2onnx")
+    try:
+        return installed_version("skl2onnx")
+    except PackageNotFoundError as error:
+        raise NotCompilableError(
+            "Compiling needs skl2onnx, which is not installed: pip install 'tauro[onnx]'."
+        ) from error
 
 
 def _read(storage: StorageBackend | None, path: str) -> bytes | None:

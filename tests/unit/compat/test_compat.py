@@ -270,3 +270,28 @@ def test_the_table_is_what_the_documents_name() -> None:
     assert {*GENERATION_ONE.split(), *below} == set(ALWAYS)
     below = {f"engine.mlops.{name}" for name in f"{SUBMODULES} {REPLACED}".split()}
     assert {"engine.mlops", *below, *LIFECYCLE.split()} <= set(ON_REQUEST)
+
+
+LISTED = """
+import importlib
+import tauro.compat
+from tauro.compat import ALWAYS, ON_REQUEST
+
+tauro.compat.enable()
+strangers = {"ExperimentTracker", "FileLock", "DriftDetector"}
+for older in [*ALWAYS, *ON_REQUEST]:
+    module = importlib.import_module(older)
+    for name in module.__all__:
+        getattr(module, name)
+    for name in strangers - set(dir(module)):
+        assert not hasattr(module, name), (older, name)
+"""
+
+
+def test_each_older_module_has_every_name_it_lists_and_no_other(tmp_path: Path) -> None:
+    """A module that had four names does not answer for all that its new home holds."""
+    command = [sys.executable, "-W", "error", "-c", LISTED]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import threading
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 import pytest
@@ -302,3 +304,37 @@ def test_what_works_later_than_it_is_called_is_not_guarded(breaker: CircuitBreak
     for function in (later, bit_by_bit):
         with pytest.raises(ValidationError, match="the call that is guarded"):
             breaker(function)
+
+
+def _in_child(breaker: CircuitBreaker, answer: Connection) -> None:
+    answer.send((str(breaker.state), breaker.call(lambda: 3), str(breaker.state)))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+def test_a_forked_child_may_probe_although_a_thread_of_its_parent_does(clock: FakeClock) -> None:
+    """That thread is not in the child, and its call would count as running there for ever."""
+    breaker = CircuitBreaker(failure_threshold=1, recovery_timeout=1)
+    _fail_times(breaker, 1)
+    clock.advance(1)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def probe() -> None:
+        inside.set()
+        go_on.wait(240)
+
+    thread = threading.Thread(target=breaker.call, args=(probe,))
+    thread.start()
+    assert inside.wait(240)
+    ours, theirs = multiprocessing.Pipe()
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=_in_child, args=(breaker, theirs))
+    with breaker._lock:  # as if another thread were in the middle of a change
+        child.start()
+    assert ours.poll(240)
+    assert ours.recv() == ("half_open", 3, "closed")
+    child.join(240)
+    assert breaker.state is HALF_OPEN
+    go_on.set()
+    thread.join(240)
+    assert breaker.state is CLOSED

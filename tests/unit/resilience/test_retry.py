@@ -251,3 +251,10 @@ def test_threads_that_share_a_config_do_not_share_their_attempts(clock: FakeCloc
     flaky = [Flaky(3) for _ in range(6)]
     at_once([run(one) for one in flaky])
     assert [one.calls for one in flaky] == [4] * 6
+
+
+def test_a_first_pause_over_the_longest_is_cut_too(clock: FakeClock) -> None:
+    config = RetryConfig(max_attempts=3, initial_delay=9, max_delay=2, jitter=False)
+    with pytest.raises(ConnectionError):
+        with_retry(config)(Flaky(3))()
+    assert clock.slept == [2, 2]

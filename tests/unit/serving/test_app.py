@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 from tests.unit.serving.conftest import GOOD, NAME, ROWS, ask, register
 
 from tauro.errors import ValidationError
@@ -327,3 +331,20 @@ def test_one_model_without_a_version_does_not_keep_others_from_being_reloaded(
 
     holders = [holder_of(registry, name) for name in ("none", "a")]
     ask(create_app(holders, follow_seconds=NEVER), session)
+
+
+def test_the_request_of_the_first_page_is_answered(registry: ModelRegistry) -> None:
+    """What a stranger copies first, asked of the model that the page registers."""
+    page = (Path(__file__).parents[3] / "docs" / "getting-started.md").read_text()
+    [body] = re.findall(r"-d '(.*?)'\n", page, re.DOTALL)
+    irises, kinds = load_iris(return_X_y=True, as_frame=True)
+    model = LogisticRegression(max_iter=500).fit(irises, kinds)
+    registry.register_model(model=model, name=NAME, input_example=irises)
+    registry.promote_model(NAME, 1, "Production")
+
+    async def session(client: httpx.AsyncClient) -> None:
+        headers = {"content-type": "application/json"}
+        answer = await client.post("/predict", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["predictions"]) == (200, [0])
+
+    ask(create_app(holder_of(registry), follow_seconds=NEVER), session)

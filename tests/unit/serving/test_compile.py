@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from tauro.registry import ModelRegistry
 from tauro.serving import Limits, ModelChoice, ModelHolder
 from tauro.serving._caller import PlainCaller
 from tauro.serving._compile import NotCompilableError, OnnxCaller, choose_caller, mixed_rows
-from tauro.serving._served import load_served
+from tauro.serving._served import compile_served, load_served
 
 pytest.importorskip("skl2onnx")
 
@@ -162,3 +163,20 @@ def test_rows_of_requests_are_recorded_for_the_next_graph(registry: ModelRegistr
 
     asyncio.run(work())
     assert list(served.engine.recorded) == [[0.1, "sand", n] for n in range(44, 300)]
+
+
+def test_without_a_converter_it_is_served_as_it_is(
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install tauro[serve]` brings none, and the server must not fall over that."""
+
+    def absent(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr("tauro.serving._compile.installed_version", absent)
+    register(registry)
+    version = registry.get_model_version(NAME)
+    served = load_served(version, Limits(), compiled="never", storage=registry.storage)
+    compiled = compile_served(served, Limits(), registry.storage)
+    assert compiled.engine.caller.path == "plain"
+    assert "pip install 'tauro[onnx]'" in compiled.why_plain

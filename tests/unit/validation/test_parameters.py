@@ -105,3 +105,15 @@ def test_tags_are_texts(value: object, text: str) -> None:
 def test_what_is_no_tag_is_refused(wrong: object) -> None:
     with pytest.raises(ValidationError, match="'team'"):
         validate_tag("team", wrong)
+
+
+def test_nesting_ends_at_its_limit() -> None:
+    def nested(depth: int) -> Any:
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        return value
+
+    assert validate_parameter("p", nested(32)) == ("p", nested(32))
+    with pytest.raises(ValidationError, match="more than 32 deep"):
+        validate_parameter("p", nested(33))
