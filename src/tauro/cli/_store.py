@@ -128,7 +128,7 @@ def export(destination: str, experiment: tuple[str, ...]) -> None:
         for text in experiment
     ]
     with output.progress("Copying …"):
-        facts = export_store(context.storage, destination, experiments=chosen or None)
+        facts = export_store(context, destination, experiments=chosen or None)
     output.result(facts, lambda: output.pairs(facts))
 
 
@@ -159,7 +159,7 @@ def migrate() -> None:
     from tauro.mlops._migrate import migrate_store
 
     output = Output.current()
-    facts = migrate_store(open_context().storage)
+    facts = migrate_store(open_context())
 
     def render() -> None:
         if facts["steps"]:

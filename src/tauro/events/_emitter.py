@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from tauro._internal._clock import now_ns
 from tauro._internal._fork import tell_after_fork
@@ -25,6 +25,10 @@ L = TypeVar("L", bound=Listener)
 class _Subscription:
     callback: Listener
     mailbox: Mailbox | None
+
+
+_POINTS: Final = frozenset({EventType.METRIC_LOGGED, EventType.METRIC_BATCH_LOGGED})
+"""What is told only to those who ask for it by name."""
 
 
 class EventEmitter:
@@ -72,7 +76,8 @@ class EventEmitter:
 
         Args:
             event_type: A member of :class:`EventType`, its value, its name, an own type's text, or
-                ``"*"`` for all but ``METRIC_LOGGED``, whose listeners have to name it.
+                ``"*"`` for all but ``METRIC_LOGGED`` and ``METRIC_BATCH_LOGGED``, which
+                listeners have to name.
             callback: What to call. Coroutine functions need ``asynchronous=True``.
             asynchronous: Call it on a thread of its own, in order, without holding up the emitter.
 
@@ -137,7 +142,7 @@ class EventEmitter:
         kind = to_event_type(event_type)
         event = Event(kind, dict(data) if data else {}, now_ns(), next(self._sequence), source)
         subscriptions = self._subscriptions
-        if kind is not EventType.METRIC_LOGGED:
+        if kind not in _POINTS:
             self._history.append(event)
             for one in subscriptions.get(ALL_EVENTS, ()):
                 _send(one, event)
@@ -148,7 +153,7 @@ class EventEmitter:
     def has_listeners(self, event_type: EventType | str) -> bool:
         """Tell whether an event of this type would reach anybody."""
         kind = to_event_type(event_type)
-        everything = kind is not EventType.METRIC_LOGGED and self._subscriptions.get(ALL_EVENTS)
+        everything = kind not in _POINTS and self._subscriptions.get(ALL_EVENTS)
         return bool(self._subscriptions.get(kind) or everything)
 
     def get_history(

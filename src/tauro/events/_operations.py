@@ -71,6 +71,7 @@ _SPECS: dict[str, Spec] = {
     # A run's own document says who logged its parameters and points.
     "param.log": Spec(Effect(_E.PARAM_LOGGED), audited=False),
     "metric.log": Spec(Effect(_E.METRIC_LOGGED), audited=False),
+    "metric.log_batch": Spec(Effect(_E.METRIC_BATCH_LOGGED), audited=False),
     "tag.set": Spec(Effect(_E.TAG_SET)),
     "artifact.log": Spec(Effect(_E.ARTIFACT_LOGGED, "artifacts_logged")),
     "input.log": Spec(Effect(_E.INPUT_LOGGED)),
@@ -102,7 +103,10 @@ _SPECS: dict[str, Spec] = {
     "deployment.create": Spec(Effect(_E.DEPLOYMENT_CREATED, "deployments_created")),
     "deployment.update": Spec(Effect(_E.DEPLOYMENT_UPDATED)),
     "deployment.rollback": Spec(Effect(_E.DEPLOYMENT_ROLLED_BACK, "deployments_rolled_back")),
+    "store.compact": Spec(Effect(_E.STORE_COMPACTED)),
+    "store.export": Spec(Effect(_E.STORE_EXPORTED)),
     "store.import": Spec(Effect(_E.STORE_IMPORTED)),
+    "store.migrate": Spec(Effect(_E.STORE_MIGRATED)),
     "store.repair": Spec(Effect(_E.STORE_REPAIRED)),
 }
 
@@ -153,6 +157,8 @@ class Operation(enum.Enum):
     """For good, by ``gc``."""
     PARAM_LOG = "param.log"
     METRIC_LOG = "metric.log"
+    METRIC_LOG_BATCH = "metric.log_batch"
+    """Whole columns at once, one call for all of them."""
     TAG_SET = "tag.set"
     ARTIFACT_LOG = "artifact.log"
     INPUT_LOG = "input.log"
@@ -177,8 +183,12 @@ class Operation(enum.Enum):
     DEPLOYMENT_CREATE = "deployment.create"
     DEPLOYMENT_UPDATE = "deployment.update"
     DEPLOYMENT_ROLLBACK = "deployment.rollback"
+    STORE_COMPACT = "store.compact"
+    """Asked for, as opposed to the compaction of one experiment in the background."""
+    STORE_EXPORT = "store.export"
     STORE_IMPORT = "store.import"
     """Another store taken into this one, as a whole: its runs and versions are not told each."""
+    STORE_MIGRATE = "store.migrate"
     STORE_REPAIR = "store.repair"
 
     pre: HookType

@@ -35,6 +35,8 @@ class EventType(enum.StrEnum):
     METRIC_LOGGED = "metric.logged"
     """Points are many, so only listeners that name this type get it, never those of ``"*"``, and
     the history does not keep it."""
+    METRIC_BATCH_LOGGED = "metric.batch_logged"
+    """Whole columns of points; to whom it goes is as of ``METRIC_LOGGED``."""
     TAG_SET = "tag.set"
     ARTIFACT_LOGGED = "artifact.logged"
     INPUT_LOGGED = "input.logged"
@@ -66,7 +68,10 @@ class EventType(enum.StrEnum):
     ALERT_RAISED = "alert.raised"
     ALERT_RESOLVED = "alert.resolved"
     HEALTH_CHANGED = "health.changed"
+    STORE_COMPACTED = "store.compacted"
+    STORE_EXPORTED = "store.exported"
     STORE_IMPORTED = "store.imported"
+    STORE_MIGRATED = "store.migrated"
     STORE_REPAIRED = "store.repaired"
 
 
@@ -101,6 +106,8 @@ class HookType(enum.StrEnum):
     POST_PARAM_LOG = "post_param_log"
     PRE_METRIC_LOG = "pre_metric_log"
     POST_METRIC_LOG = "post_metric_log"
+    PRE_METRIC_LOG_BATCH = "pre_metric_log_batch"
+    POST_METRIC_LOG_BATCH = "post_metric_log_batch"
     PRE_TAG_SET = "pre_tag_set"
     POST_TAG_SET = "post_tag_set"
     PRE_ARTIFACT_LOG = "pre_artifact_log"
@@ -145,8 +152,14 @@ class HookType(enum.StrEnum):
     POST_DEPLOYMENT_UPDATE = "post_deployment_update"
     PRE_DEPLOYMENT_ROLLBACK = "pre_deployment_rollback"
     POST_DEPLOYMENT_ROLLBACK = "post_deployment_rollback"
+    PRE_STORE_COMPACT = "pre_store_compact"
+    POST_STORE_COMPACT = "post_store_compact"
+    PRE_STORE_EXPORT = "pre_store_export"
+    POST_STORE_EXPORT = "post_store_export"
     PRE_STORE_IMPORT = "pre_store_import"
     POST_STORE_IMPORT = "post_store_import"
+    PRE_STORE_MIGRATE = "pre_store_migrate"
+    POST_STORE_MIGRATE = "post_store_migrate"
     PRE_STORE_REPAIR = "pre_store_repair"
     POST_STORE_REPAIR = "post_store_repair"
 

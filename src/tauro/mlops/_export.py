@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -28,6 +28,7 @@ from tauro.errors import (
     StorageNotFoundError,
     ValidationError,
 )
+from tauro.events import Observers, Operation, get_observers
 from tauro.mlops._archive import is_archive, pack
 from tauro.mlops._export_models import copy_models
 from tauro.registry import ModelRegistry
@@ -47,13 +48,19 @@ from tauro.tracking._models import (
 from tauro.tracking._standing import StandingRuns
 from tauro.types import StrPath
 
+if TYPE_CHECKING:
+    from tauro.mlops._context import MLOpsContext
+
 _ATTEMPTS: Final = 8
 _PAUSE: Final = 0.01
 _OWN: Final = frozenset({"experiment_tracking", "model_registry", "_tauro", "tenants"})
 
 
 def export_store(
-    storage: StorageBackend, destination: StrPath, *, experiments: Collection[str] | None = None
+    store: MLOpsContext | StorageBackend,
+    destination: StrPath,
+    *,
+    experiments: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Copy a store, as of about now, to a new folder or archive; others may go on writing.
 
@@ -61,7 +68,8 @@ def export_store(
     the call.
 
     Args:
-        storage: The store; of one with tenants, the part that this is.
+        store: The context of the store, or its storage; of one with tenants, the part that this
+            is. Hooks, listeners and the audit log are the context's, else the process's.
         destination: A folder that does not exist, or a file ending in ``.tar``, ``.tar.gz``,
             ``.tgz``.
         experiments: Ids of the experiments to copy, with their runs and nothing else; by default
@@ -75,6 +83,40 @@ def export_store(
         StorageExistsError: Something is at the destination.
         StoreFormatError: There is no store.
     """
+    storage, observers = parts_of(store)
+    need_store(storage)  # Before: a place that is none gets no record, either.
+    data: dict[str, Any] = {"location": storage.uri, "destination": os.fspath(destination)}
+    if experiments is not None:
+        data["experiments"] = list(experiments)
+    return observers.perform(
+        Operation.STORE_EXPORT,
+        data,
+        lambda data: copy_store(storage, data["destination"], data.get("experiments")),
+        lambda facts: {**data, **facts},
+    )
+
+
+def need_store(storage: StorageBackend) -> None:
+    """Check that there is a store.
+
+    Raises:
+        StoreFormatError: There is none.
+    """
+    if read_format(storage) is None:
+        raise no_store(storage.uri)
+
+
+def parts_of(store: MLOpsContext | StorageBackend) -> tuple[StorageBackend, Observers]:
+    """Return a store's storage, and who looks on."""
+    if isinstance(store, StorageBackend):
+        return store, get_observers()
+    return store.storage, store.observers
+
+
+def copy_store(
+    storage: StorageBackend, destination: StrPath, experiments: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Copy a store, as :func:`export_store`, with nobody who looks on."""
     root = local_root(storage)
     target = os.path.abspath(os.path.expanduser(os.fspath(destination)))
     if os.path.realpath(target).startswith(root + os.sep):
@@ -89,8 +131,7 @@ def export_store(
             context={"path": target},
             suggestions=["Name a file or folder that does not exist."],
         )
-    if read_format(storage) is None:
-        raise no_store(storage.uri)
+    need_store(storage)
     staged = _fs.temporary_name(os.path.dirname(target))
     try:
         facts = _Snapshot(storage, staged).take(experiments)

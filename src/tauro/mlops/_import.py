@@ -22,7 +22,7 @@ from tauro._internal._clock import now_ns
 from tauro.errors import StorageExistsError
 from tauro.events import Operation
 from tauro.mlops._archive import is_archive, unpack
-from tauro.mlops._export import export_store, local_root
+from tauro.mlops._export import copy_store, local_root
 from tauro.mlops._import_models import Models, take_models
 from tauro.storage import LocalStorageBackend, ensure_format, read_format
 from tauro.storage._format import no_store
@@ -62,7 +62,7 @@ def import_store(context: MLOpsContext, source: StrPath) -> dict[str, Any]:
 
     Args:
         context: The store that gets them.
-        source: A folder or an archive that :func:`export_store` made, or the folder of a store.
+        source: A folder or an archive that ``export_store`` made, or the folder of a store.
 
     Returns:
         How many ``experiments``, ``runs``, ``points``, ``versions``, ``changes`` and other
@@ -115,7 +115,7 @@ def _opened(source: StrPath) -> Iterator[str]:
             _fs.make_dirs(folder)
             unpack(path, folder)
         else:
-            export_store(LocalStorageBackend(path), folder)
+            copy_store(LocalStorageBackend(path), folder)
         if read_format(LocalStorageBackend(folder)) is None:
             raise no_store(path)
         yield folder

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tauro.errors import StoreFormatError
+from tauro.events import Operation
+from tauro.mlops._export import need_store, parts_of
 from tauro.storage import FORMAT_VERSION, StorageBackend, read_format
 from tauro.storage._format import FORMAT_KEY, encode_format, no_store
+
+if TYPE_CHECKING:
+    from tauro.mlops._context import MLOpsContext
 
 Step = Callable[[StorageBackend], None]
 
@@ -20,11 +25,13 @@ is raised after each.
 """
 
 
-def migrate_store(storage: StorageBackend, *, steps: Mapping[int, Step] = STEPS) -> dict[str, Any]:
+def migrate_store(
+    store: MLOpsContext | StorageBackend, *, steps: Mapping[int, Step] = STEPS
+) -> dict[str, Any]:
     """Bring a store to the present format; a store that has it is left as it is.
 
     Args:
-        storage: The store; nobody else may write to it meanwhile.
+        store: The context of the store, or its storage; nobody else may write to it meanwhile.
         steps: What brings a store from each version to the next.
 
     Returns:
@@ -35,6 +42,18 @@ def migrate_store(storage: StorageBackend, *, steps: Mapping[int, Step] = STEPS)
         StoreFormatError: There is no store, it is of a newer Tauro, or its version was never used.
         CorruptDataError: Its mark is damaged.
     """
+    storage, observers = parts_of(store)
+    need_store(storage)
+    data = {"location": storage.uri}
+    return observers.perform(
+        Operation.STORE_MIGRATE,
+        data,
+        lambda _: _migrate(storage, steps),
+        lambda facts: {**data, **facts} if facts["steps"] else None,
+    )
+
+
+def _migrate(storage: StorageBackend, steps: Mapping[int, Step]) -> dict[str, Any]:
     mark = read_format(storage)
     if mark is None:
         raise no_store(storage.uri)

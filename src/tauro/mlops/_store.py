@@ -94,8 +94,14 @@ def compact_store(context: MLOpsContext) -> None:
         StoreFormatError: There is no store.
     """
     _need_store(context)
-    context.experiment_tracker.compact()
-    context.model_registry.compact()
+
+    def compact(_: dict[str, Any]) -> dict[str, Any]:
+        done = context.experiment_tracker.compact()
+        context.model_registry.compact()
+        return {"points": sum(each.points for each in done)}
+
+    data = {"location": context.storage.uri}
+    context.observers.perform(Operation.STORE_COMPACT, data, compact, lambda done: {**data, **done})
 
 
 def repair_store(context: MLOpsContext) -> dict[str, Any]:

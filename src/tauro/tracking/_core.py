@@ -111,6 +111,7 @@ class TrackerCore:
         )
         self._experiments = Experiments(self._documents, self.observers)
         self._metric_watch = self.observers.watch(Operation.METRIC_LOG)
+        self._batch_watch = self.observers.watch(Operation.METRIC_LOG_BATCH)
         self._heartbeat = Heartbeat(self.storage, self._chores)
         _closed_at_exit(self)
         tell_after_fork(self)

@@ -28,9 +28,10 @@ from tauro.tracking._lifecycle import LifecycleVerbs
 from tauro.tracking._models import ArtifactRecord, DatasetInput, LoggedModel, RunRecord
 from tauro.tracking._run import Run
 from tauro.tracking._values import (
+    append_columns,
     check_mapping,
     check_point,
-    clean_column,
+    clean_columns,
     clean_parameters,
     clean_tags,
     clean_text,
@@ -182,7 +183,8 @@ class LogVerbs(LifecycleVerbs):
     ) -> None:
         """Record whole columns of points, at the speed of memory.
 
-        Hooks and listeners of single points are not called.
+        Hooks of ``METRIC_LOG_BATCH`` and listeners that name ``METRIC_BATCH_LOGGED`` are called
+        once, with all columns; those of single points are not called.
 
         Args:
             run_id: The run or its id; None is the active run.
@@ -193,14 +195,19 @@ class LogVerbs(LifecycleVerbs):
         Raises:
             TrackingValidationError: A column is not acceptable; nothing was written.
         """
-        named = dict(columns.items()) if hasattr(columns, "items") else columns
-        arrays = {
-            validate_metric_key(key, error=TrackingValidationError): clean_column(key, values)
-            for key, values in check_mapping(named, "columns").items()
-        }
+        arrays = clean_columns(columns)
         times = None if timestamps is None else times_in_ns(timestamps)
         run = self._to_write(run_id)
-        self._log.writer(run.experiment_id, run.run_id).append_columns(arrays, steps, times)
+        writer = self._log.writer(run.experiment_id, run.run_id)
+        if not self._batch_watch.active:
+            writer.append_columns(arrays, steps, times)
+            return
+        self.observers.perform(
+            Operation.METRIC_LOG_BATCH,
+            {"run_id": run.run_id, "columns": arrays, "steps": steps, "timestamps": timestamps},
+            lambda data: append_columns(writer, data),
+            lambda data: data,
+        )
 
     def flush_metrics(self, run_id: RunLike | None = None) -> None:
         """Synchronise logged points with the disk, where the durability is ``disk``.

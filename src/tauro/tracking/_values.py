@@ -21,7 +21,10 @@ from tauro.validation import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+    from tauro.tracking._metric_log import RunWriter
 
 _NS_PER_MS: Final = 1_000_000
 _LATEST_MS: Final = (2**63 - 1) // _NS_PER_MS
@@ -172,6 +175,22 @@ def clean_column(key: str, values: ArrayLike) -> NDArray[Any]:
             context={"metric": str(key)},
         )
     return column
+
+
+def clean_columns(columns: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """Return columns of metrics by name; a frame's are taken too."""
+    named = dict(columns.items()) if hasattr(columns, "items") else columns
+    return {
+        validate_metric_key(key, error=TrackingValidationError): clean_column(key, values)
+        for key, values in check_mapping(named, "columns").items()
+    }
+
+
+def append_columns(writer: RunWriter, data: dict[str, Any]) -> dict[str, Any]:
+    """Append columns as hooks left them; return what listeners are told."""
+    columns, times = clean_columns(data["columns"]), data["timestamps"]
+    writer.append_columns(columns, data["steps"], None if times is None else times_in_ns(times))
+    return {**data, "columns": columns}
 
 
 def check_point(key: str, value: float, step: int, timestamp: int | None) -> None:
