@@ -76,7 +76,7 @@ def test_a_checksum_is_the_last_field_in_the_layout_of_the_document(document: by
 
 
 def test_an_edited_version_is_named_and_refused_and_the_others_are_whole(store: Path) -> None:
-    edit(store / MODEL / "v1.json", description="by hand")
+    edit(store / MODEL / "v1.json", metrics={"auc": 0.99})
     registry = opened(store)
     with pytest.raises(CorruptDataError, match="checksum does not hold") as caught:
         registry.get_model_version("fraud", 1)
