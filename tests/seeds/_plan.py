@@ -10,7 +10,6 @@ MLFLOW: Final = "a later issue: the MLflow mirror"
 SPARK: Final = "a later issue: Spark"
 LIFECYCLE: Final = "a later issue: deployment and monitoring"
 PLATFORM: Final = "a later issue: the forest-cover platform (Airflow, MinIO, compose)"
-EXAMPLES: Final = "issue 5: the examples of the docs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ PLANS: Final[dict[str, dict[int, Plan]]] = {
         30: Plan("project"),
         31: Plan("project"),
         32: Plan(waits_for=SPARK, error="spark"),
-        33: Plan("example", waits_for=EXAMPLES, error="example"),
+        33: Plan("example"),
     },
     "001": {
         1: Plan("installed"),
