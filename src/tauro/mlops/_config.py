@@ -87,15 +87,31 @@ class MLOpsConfig:
 
     def _check_numbers(self) -> None:
         ttl = self.cache_default_ttl
-        wrong = {
-            "cache_max_size": (self.cache_max_size < 1, "1 or more keys"),
-            "cache_default_ttl": (ttl is not None and not ttl > 0, "a positive number of seconds"),
-            "health_memory_threshold": (not 0 < self.health_memory_threshold <= 1, _FRACTION),
-            "health_disk_threshold": (not 0 < self.health_disk_threshold <= 1, _FRACTION),
+        right = {
+            "metric_buffer_size": (_is_count(self.metric_buffer_size), "1 or more points"),
+            "cache_max_size": (_is_count(self.cache_max_size), "1 or more keys"),
+            "cache_default_ttl": (
+                ttl is None or (_is_number(ttl) and ttl > 0),
+                "a positive number of seconds",
+            ),
+            "health_memory_threshold": (_is_fraction(self.health_memory_threshold), _FRACTION),
+            "health_disk_threshold": (_is_fraction(self.health_disk_threshold), _FRACTION),
         }
-        for name, (is_wrong, expected) in wrong.items():
-            if is_wrong:
+        for name, (is_right, expected) in right.items():
+            if not is_right:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_fraction(value: Any) -> bool:
+    return _is_number(value) and 0 < value <= 1
 
 
 def from_arguments(arguments: Mapping[str, Any]) -> MLOpsConfig:

@@ -54,13 +54,13 @@ def default_location() -> str:
     return os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
 
 
-def check_tenant(tenant_id: str) -> str:
+def check_tenant(tenant_id: object) -> str:
     """Return a tenant's name.
 
     Raises:
         ValidationError: It is not 1 to 128 letters, digits, ``_``, ``-``, ``.`` or ``@``.
     """
-    if not _TENANT.match(tenant_id) or ".." in tenant_id:
+    if not isinstance(tenant_id, str) or not _TENANT.match(tenant_id) or ".." in tenant_id:
         raise ValidationError(
             f"{tenant_id!r} is not a tenant's name; expected 1 to 128 letters, digits, '_', '-', "
             "'.' or '@', starting with a letter or digit.",

@@ -42,6 +42,7 @@ from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import ExperimentRecord, RunRecord, RunStatus
 from tauro.tracking._run import Run
 from tauro.tracking._system import SystemSampler
+from tauro.tracking._values import check_count
 
 if TYPE_CHECKING:
     from tauro.tracking._experiment import Experiment
@@ -85,7 +86,7 @@ class TrackerCore:
         self.observers = observers or get_observers()
         self.default_experiment_name = default_experiment_name
         self._durability: Durability = durability
-        self._buffer_size = metric_buffer_size
+        self._buffer_size = check_count(metric_buffer_size, "metric_buffer_size", "points")
         self._auto_flush = auto_flush_metrics
         self._capture = capture_environment
         self._guard = threading.RLock()

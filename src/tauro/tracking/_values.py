@@ -108,6 +108,17 @@ def _no_text(what: str, value: Any) -> TrackingValidationError:
     )
 
 
+def check_count(count: Any, what: str, unit: str) -> int:
+    """Return a whole number of 1 or more.
+
+    Raises:
+        TrackingValidationError: It is no such number.
+    """
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+        raise TrackingValidationError(f"{what} is {_shown(count)}; expected 1 or more {unit}.")
+    return int(count)
+
+
 def check_seconds(seconds: Any, what: str) -> float:
     """Return a positive number of seconds that a thread can wait.
 

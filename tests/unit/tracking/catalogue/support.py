@@ -131,6 +131,7 @@ class Store:
         while True:
             page = self.catalogue.query(**query, page_token=token)
             found += [record.run_id for record in page.records]
+            assert page.next_page_token != token or token is None, "the page is the one before"
             token = page.next_page_token
             if token is None:
                 return found

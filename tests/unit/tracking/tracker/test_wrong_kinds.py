@@ -19,6 +19,7 @@ from tauro.errors import (
     StorageError,
     StorageNotFoundError,
     TrackingValidationError,
+    ValidationError,
 )
 from tauro.tracking import ExperimentTracker, Run
 
@@ -287,3 +288,19 @@ def test_what_is_refused_opens_no_run(tracker: ExperimentTracker, verb: str) -> 
         OPENS_NONE[verb](tracker, ANY)
     assert tracker.active_run() is None
     assert tracker.count_runs() == 0
+
+
+@pytest.mark.parametrize("size", [0, -1, "1", 1.5, True, None], ids=repr)
+def test_a_buffer_of_no_points_is_refused_at_once(tmp_path: Path, size: Any) -> None:
+    """And not by the first metric, when there is a run already that then cannot be ended."""
+    with pytest.raises(TrackingValidationError, match="metric_buffer_size"):
+        ExperimentTracker(tmp_path / "store", metric_buffer_size=size)
+    with ExperimentTracker(tmp_path / "store", metric_buffer_size=untyped(np.int64(1))) as tracker:
+        tracker.log_metrics({"m": 1})
+
+
+@pytest.mark.parametrize("tenant", [5, "", "../x", b"acme"], ids=repr)
+def test_a_tenant_that_is_no_name_is_refused(tmp_path: Path, tenant: Any) -> None:
+    with pytest.raises(ValidationError, match="tenant"):
+        ExperimentTracker(tmp_path / "store", tenant_id=tenant)
+    assert not (tmp_path / "store").exists()
