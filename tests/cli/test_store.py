@@ -54,11 +54,11 @@ def test_only_an_experiment(tauro: Tauro, store: str, here: Path) -> None:
 
 
 def test_mistakes_have_their_exit_codes(tauro: Tauro, store: str, here: Path) -> None:
-    """A destination that is there is 4, a source that is not is 5, another history is 4."""
+    """A destination that is there is 4, a source that is not is 3, another history is 4."""
     (here / "there").mkdir()
     there = tauro("store", "export", "there")
     assert (there.code, "does not exist" in there.err) == (4, True)
-    assert tauro("store", "import", "nowhere").code == 5
+    assert tauro("store", "import", "nowhere").code == 3
     (here / "model.bin").write_bytes(b"other weights")
     with MLOpsContext(storage_path="other") as context:
         context.model_registry.register_model("fraud", here / "model.bin")

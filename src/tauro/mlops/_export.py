@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from tauro._internal import _fs
+from tauro._internal._translated import Translated
 from tauro.errors import (
     CorruptDataError,
     StorageError,
@@ -117,6 +118,24 @@ def copy_store(
     storage: StorageBackend, destination: StrPath, experiments: Collection[str] | None = None
 ) -> dict[str, Any]:
     """Copy a store, as :func:`export_store`, with nobody who looks on."""
+    with disk_errors(f"The copy of {storage.uri}"):
+        return _copy(storage, destination, experiments)
+
+
+def disk_errors(what: str) -> Translated:
+    """Turn the file system's errors into ours."""
+    return Translated(
+        lambda error: StorageError(
+            f"{what} failed at {error.filename or 'the disk'}: {error.strerror or error}.",
+            context={"path": str(error.filename or ""), "errno": error.errno},
+            suggestions=["Free space or check the disk and the permissions, then try again."],
+        )
+    )
+
+
+def _copy(
+    storage: StorageBackend, destination: StrPath, experiments: Collection[str] | None
+) -> dict[str, Any]:
     root = local_root(storage)
     target = os.path.abspath(os.path.expanduser(os.fspath(destination)))
     if os.path.realpath(target).startswith(root + os.sep):

@@ -19,10 +19,10 @@ import msgspec
 
 from tauro._internal import _fs
 from tauro._internal._clock import now_ns
-from tauro.errors import StorageExistsError
+from tauro.errors import StorageExistsError, StorageNotFoundError
 from tauro.events import Operation
 from tauro.mlops._archive import is_archive, unpack
-from tauro.mlops._export import copy_store, local_root
+from tauro.mlops._export import copy_store, disk_errors, local_root
 from tauro.mlops._import_models import Models, take_models
 from tauro.storage import LocalStorageBackend, ensure_format, read_format
 from tauro.storage._format import no_store
@@ -81,18 +81,19 @@ def import_store(context: MLOpsContext, source: StrPath) -> dict[str, Any]:
         return context.observers.perform(
             Operation.STORE_IMPORT,
             data,
-            lambda _: _take(context, folder),
+            lambda _: _take(context, source, folder),
             lambda taken: {**data, **taken},
         )
 
 
-def _take(context: MLOpsContext, folder: str) -> dict[str, Any]:
-    ensure_format(context.storage)
-    other = LocalStorageBackend(folder)
-    taken = _Import(context, other).take()
-    models: Models = take_models(other, context.storage)
-    # Also what an import that was killed left half done, and the index.
-    context.model_registry.repair()
+def _take(context: MLOpsContext, source: StrPath, folder: str) -> dict[str, Any]:
+    with disk_errors(f"The import of {source}"):
+        ensure_format(context.storage)
+        other = LocalStorageBackend(folder)
+        taken = _Import(context, other).take()
+        models: Models = take_models(other, context.storage)
+        # Also what an import that was killed left half done, and the index.
+        context.model_registry.repair()
     return {
         **asdict(taken),
         "there_already": taken.there_already + models.there_already,
@@ -107,17 +108,22 @@ def _take(context: MLOpsContext, folder: str) -> dict[str, Any]:
 def _opened(source: StrPath) -> Iterator[str]:
     """Give a folder with a store to which nobody writes."""
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
-    if _fs.stat(path) is None:
-        raise FileNotFoundError(f"There is nothing at {path} to import.")
     with tempfile.TemporaryDirectory(prefix="tauro-import-") as temporary:
         folder = os.path.join(temporary, "store")
-        if is_archive(path):
-            _fs.make_dirs(folder)
-            unpack(path, folder)
-        else:
-            copy_store(LocalStorageBackend(path), folder)
-        if read_format(LocalStorageBackend(folder)) is None:
-            raise no_store(path)
+        with disk_errors(f"The import of {path}"):
+            if _fs.stat(path) is None:
+                raise StorageNotFoundError(
+                    f"There is nothing at {path} to import.",
+                    context={"path": path},
+                    suggestions=["Name a folder or an archive that `tauro store export` made."],
+                )
+            if is_archive(path):
+                _fs.make_dirs(folder)
+                unpack(path, folder)
+            else:
+                copy_store(LocalStorageBackend(path), folder)
+            if read_format(LocalStorageBackend(folder)) is None:
+                raise no_store(path)
         yield folder
 
 

@@ -1,20 +1,27 @@
-"""The operator's verbs, killed at one call to the disk after another: a repetition completes them.
+"""The operator's verbs, killed or failing at each call to the disk: a repetition completes them.
 
 What is there stays whole whatever is killed, `verify` finds no damage in what a kill left, and what
-was to be removed, merged or taken is so after the same verb was called again.
+was to be removed, merged or taken is so after the same verb was called again. A call that fails is
+told as an error of ours, or the verb did all it is for.
+
+In the long form every call is killed, and every call fails. Where a kill leaves the disk as the one
+before it did, for only readings lay between the two, it is not looked at a second time.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tauro._internal import _fs
+from tauro.errors import MLOpsError
 from tauro.mlops import MLOpsContext, collect_garbage, compact_store, repair_store
 from tauro.mlops._export import export_store
 from tauro.mlops._import import import_store
@@ -28,20 +35,22 @@ pytestmark = [
 ]
 
 Verb = Callable[[MLOpsContext, Path], object]
-VERBS: dict[str, tuple[Verb, int, int]] = {
-    "gc": (lambda context, _: collect_garbage(context), 9, 1),
-    "compact": (lambda context, _: compact_store(context), 9, 1),
-    "repair": (lambda context, _: repair_store(context), 9, 1),
-    "import": (import_store, 40, 4),
-    "export": (lambda context, copy: export_store(context.storage, f"{copy}-again"), 40, 4),
+VERBS: dict[str, tuple[Verb, int]] = {
+    "gc": (lambda context, _: collect_garbage(context), 19),
+    "compact": (lambda context, _: compact_store(context), 19),
+    "repair": (lambda context, _: repair_store(context), 19),
+    "import": (import_store, 80),
+    "export": (lambda context, copy: export_store(context.storage, f"{copy}-again"), 80),
 }
-"""Each verb, and how far apart the calls are that it is killed at: in a short form and a long."""
+"""Each verb, and how far apart the calls are that it is killed at in the short form."""
 
 CASES = [
-    pytest.param(name, every, marks=[pytest.mark.torture] if long else [], id=f"{name}-{every}")
-    for name, (_, some, all_) in VERBS.items()
-    for long, every in ((False, some), (True, all_))
+    pytest.param(name, every, marks=[pytest.mark.torture] * (every == 1), id=f"{name}-{every}")
+    for name, (_, some) in VERBS.items()
+    for every in (some, 1)
 ]
+READING = frozenset({"close", "fstat", "list", "read", "stat"})
+"""Calls that leave the disk as it is."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +58,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Make a store in which something waits for each verb, and the copy of another one."""
     folder = tmp_path_factory.mktemp("stores")
     store, other = folder / "store", folder / "other"
-    fill(store)
+    fill(store, runs=2)
     with MLOpsContext(storage_path=str(store)) as context:
         tracker = context.experiment_tracker
         deleted = tracker.start_run(experiment_name="demo", name="deleted")
@@ -66,16 +75,24 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return store, folder / "copy"
 
 
-def killed_at(call: int, verb: Verb, store: Path, copy: Path) -> bool:
-    """Call a verb in a child that is killed at its n-th call to the disk; tell whether it was."""
+def killed_at(call: int, verb: Verb, store: Path, copy: Path) -> int | None:
+    """Call a verb in a child that is killed at its n-th call to the disk.
+
+    Returns:
+        How often it had changed the disk by then, None where it came to its end.
+    """
+    told, tell = os.pipe()
     child = os.fork()
     if child == 0:
-        left = [call]
+        calls = changes = 0
 
         def kill(operation: str, path: str) -> None:
-            left[0] -= 1
-            if left[0] == 0:
+            nonlocal calls, changes
+            calls += 1
+            if calls == call:
+                os.write(tell, changes.to_bytes(4, "little"))
                 os.kill(os.getpid(), signal.SIGKILL)
+            changes += operation not in READING
 
         # Nothing of the test runner may run in the child.
         try:
@@ -85,9 +102,12 @@ def killed_at(call: int, verb: Verb, store: Path, copy: Path) -> bool:
         except BaseException:  # noqa: BLE001 - the parent looks at the exit code
             os._exit(1)
         os._exit(0)
+    os.close(tell)
+    with open(told, "rb") as pipe:
+        answer = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, -signal.SIGKILL)
-    return code != 0
+    assert code == (-signal.SIGKILL if answer else 0)
+    return int.from_bytes(answer, "little") if answer else None
 
 
 def check_whole(store: Path) -> None:
@@ -98,8 +118,8 @@ def check_whole(store: Path) -> None:
         experiment = tracker.find_experiment("demo")
         assert experiment is not None
         runs = {str(run["name"]): str(run["run_id"]) for run in tracker.list_runs(experiment)}
-        assert sorted(runs) == ["r0", "r1", "r2"]
-        for number in range(3):
+        assert sorted(runs) == ["r0", "r1"]
+        for number in range(2):
             run = tracker.get_run(runs[f"r{number}"])
             values = run.history("loss")["value"].tolist()
             assert values == [1.0 / (1 + step + number) for step in range(20)]
@@ -131,12 +151,37 @@ def check_done(name: str, store: Path, copy: Path) -> None:
             assert deleted == 2
         if name == "import":
             names = [str(run["name"]) for run in tracker.list_runs()]
-            assert sorted(names) == ["other-r0", "other-r1", "r0", "r1", "r2"]
+            assert sorted(names) == ["other-r0", "other-r1", "r0", "r1"]
             assert len(context.model_registry.list_model_versions("other-fraud")) == 2
         if name == "compact":
             assert not list(store.rglob("*.seg"))
     if name == "export":
         check_whole(copy.with_name(f"{copy.name}-again"))
+
+
+@contextmanager
+def copies(stores: tuple[Path, Path], folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Give a store and the copy of another one, for one try."""
+    store = Path(shutil.copytree(stores[0], folder / "store"))
+    copy = Path(shutil.copytree(stores[1], folder / "copy"))
+    try:
+        yield store, copy
+    finally:
+        for path in folder.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def check_again(name: str, store: Path, copy: Path) -> None:
+    """Look at what was left; then the same verb does what it is for."""
+    check_whole(store)
+    again = copy.with_name(f"{copy.name}-again")
+    if again.exists():
+        check_whole(again)  # It came to its name whole, or not at all.
+        shutil.rmtree(again)
+    with MLOpsContext(storage_path=str(store)) as context:
+        VERBS[name][0](context, copy)
+    check_whole(store)
+    check_done(name, store, copy)
 
 
 @pytest.mark.parametrize(("name", "every"), CASES)
@@ -147,23 +192,62 @@ def test_a_verb_that_was_killed_is_completed_by_the_next_call(
     every: int,
     torture_report: Callable[..., None],
 ) -> None:
-    verb = VERBS[name][0]
+    looked_at = -1
     for call in range(1, 4000, every):
-        store = Path(shutil.copytree(stores[0], tmp_path / f"store{call}"))
-        copy = Path(shutil.copytree(stores[1], tmp_path / f"copy{call}"))
-        again = copy.with_name(f"{copy.name}-again")
-        if not killed_at(call, verb, store, copy):
-            return
-        check_whole(store)
-        if again.exists():
-            check_whole(again)  # It came to its name whole, or not at all.
-            shutil.rmtree(again)
-        with MLOpsContext(storage_path=str(store)) as context:
+        with copies(stores, tmp_path) as (store, copy):
+            changes = killed_at(call, VERBS[name][0], store, copy)
+            if changes is None:
+                assert looked_at > 0
+                return
+            if changes != looked_at:
+                check_again(name, store, copy)
+            looked_at = changes
+            torture_report(kills=1)
+    pytest.fail("the verb never came to its end")
+
+
+def fails_at(call: int, verb: Verb, store: Path, copy: Path) -> tuple[bool, bool]:
+    """Call a verb whose n-th call to the disk fails; tell whether one did, and whether it said so.
+
+    A reading call fails as of a broken disk, every second other one as of a full one.
+    """
+    calls = 0
+
+    def fail(operation: str, path: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            number = errno.EIO if operation in READING or call % 2 else errno.ENOSPC
+            raise OSError(number, os.strerror(number), path)
+
+    with MLOpsContext(storage_path=str(store)) as context:
+        _fs.set_fault_hook(fail)
+        try:
             verb(context, copy)
-        check_whole(store)
-        assert problems(store) == []
-        check_done(name, store, copy)
-        torture_report(kills=1)
-        for folder in (store, copy, again):
-            shutil.rmtree(folder, ignore_errors=True)
+        except MLOpsError:
+            return True, True
+        finally:
+            _fs.set_fault_hook(None)
+    return calls >= call, False
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("name", "every"), CASES)
+def test_a_verb_that_failed_says_so_and_is_completed_by_the_next_call(
+    tmp_path: Path,
+    stores: tuple[Path, Path],
+    name: str,
+    every: int,
+    torture_report: Callable[..., None],
+) -> None:
+    for call in range(1, 4000, every):
+        with copies(stores, tmp_path) as (store, copy):
+            failed, said = fails_at(call, VERBS[name][0], store, copy)
+            if not failed:
+                assert call > 1
+                return
+            if not said:
+                check_done(name, store, copy)
+            check_again(name, store, copy)
+            torture_report(faults=1)
     pytest.fail("the verb never came to its end")
