@@ -188,3 +188,16 @@ def test_what_was_collected_comes_back_from_a_copy(tauro: Tauro, store: str, her
         assert watching.experiment_tracker.get_run(store).history("loss")["value"].tolist() == [0.5]
     assert tauro("runs", "show", store, "--json").json["run_id"] == store
     assert tauro("store", "verify").code == 0
+
+
+def test_a_version_deleted_of_late_is_not_collected_before_its_time(
+    tauro: Tauro, store: str, here: Path
+) -> None:
+    with MLOpsContext() as context:
+        context.model_registry.delete_model_version("fraud", 1)
+    assert tauro("store", "gc", "--older-than-days", 1, "--json").json["versions"] == []
+    with MLOpsContext() as context:
+        context.model_registry.restore_model_version("fraud", 1)
+        assert context.model_registry.get_model_version("fraud").version == 1
+        context.model_registry.delete_model_version("fraud", 1)
+    assert tauro("store", "gc", "--json").json["versions"] == [{"name": "fraud", "version": 1}]

@@ -13,6 +13,7 @@ from tauro.events import Observers
 from tauro.health import ComponentHealthCheck, HealthStatus
 from tauro.mlops._base import BaseMLOpsComponent, ComponentState, ValidationMixin
 from tauro.storage import MemoryStorageBackend, set_storage_provider
+from tauro.testing._threads import at_once
 
 
 class Cleaner(BaseMLOpsComponent):
@@ -110,12 +111,13 @@ def test_its_parts_are_the_processs_or_its_own() -> None:
 
 
 def test_threads_start_it_once() -> None:
-    cleaner = Cleaner()
-    threads = [threading.Thread(target=cleaner.start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    class Slow(Cleaner):
+        def on_start(self) -> None:
+            super().on_start()
+            threading.Event().wait(0.02)  # time for the others to come in, were they let in
+
+    cleaner = Slow()
+    at_once([cleaner.start] * 8)
     assert cleaner.calls == ["start"]
 
 
