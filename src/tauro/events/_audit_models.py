@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tauro._internal._secrets import MASK, is_secret_name, mask_text
+from tauro.errors import ValidationError
 
 Outcome = Literal["success", "failure", "refused"]
 """``refused``: a PRE hook stopped the operation before anything was written."""
@@ -61,7 +62,16 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def acting_as(name: str) -> Iterator[None]:
-    """Name who acts inside the ``with`` block: a server's caller instead of its own account."""
+    """Name who acts inside the ``with`` block: a server's caller instead of its own account.
+
+    Raises:
+        ValidationError: The name is no text.
+    """
+    given: object = name
+    if not isinstance(given, str):
+        raise ValidationError(
+            f"Who acts is named by a text; got {name!r}.", suggestions=['acting_as("release-bot")']
+        )
     token = _actor.set(name)
     try:
         yield

@@ -167,11 +167,20 @@ _encoder = msgspec.json.Encoder()
 def encode(document: ModelMetadata | Change) -> bytes:
     """Return a document as JSON that people can read, with a checksum.
 
+    Nothing is written that could not be read: one such document would bar everybody from its model.
+
     Raises:
-        ValidationError: A text in it cannot be written in UTF-8.
+        ValidationError: A text in it cannot be written in UTF-8, or a value is of the wrong kind.
     """
     try:
-        return with_checksum(msgspec.json.format(_encoder.encode(document), indent=2))
+        data = _encoder.encode(document)
+        msgspec.json.decode(data, type=type(document))
+        return with_checksum(msgspec.json.format(data, indent=2))
+    except (msgspec.DecodeError, TypeError, OverflowError) as error:
+        raise ValidationError(
+            f"{str(error).replace('`$.why`', 'the reason')}. Nothing was written.",
+            suggestions=["A reason and a description are texts."],
+        ) from error
     except UnicodeEncodeError as error:
         raise ValidationError(
             f"The text {error.object[:80]!r} has the character {error.object[error.start]!r} at "

@@ -1,0 +1,58 @@
+"""What is of the wrong kind is refused, and bars nobody from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tauro.errors import ValidationError
+from tauro.events import HookType, Observers, acting_as
+from tauro.registry import ModelRegistry
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> ModelRegistry:
+    (tmp_path / "weights").write_bytes(b"1")
+    registry = ModelRegistry(tmp_path / "store", observers=Observers())
+    for _ in range(2):
+        registry.register_model("m", tmp_path / "weights")
+    return registry
+
+
+VERBS: dict[str, Callable[[ModelRegistry, Any], Any]] = {
+    "promote": lambda registry, why: registry.promote_model("m", 1, "Staging", reason=why),
+    "alias": lambda registry, why: registry.set_alias("m", "a", 1, reason=why),
+    "delete version": lambda registry, why: registry.delete_model_version("m", 1, reason=why),
+    "delete": lambda registry, why: registry.delete_model("m", reason=why),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("reason", [5, 0.5, ["late"], {"a": 1}, object(), "\ud800"], ids=repr)
+def test_a_reason_that_is_no_text(registry: ModelRegistry, verb: str, reason: Any) -> None:
+    """Written once, it would make the model unreadable to everybody."""
+    with pytest.raises(ValidationError, match=r"Nothing was written|UTF-8"):
+        VERBS[verb](registry, reason)
+    for each in (registry, ModelRegistry(registry.storage, observers=Observers())):
+        assert [row["version"] for row in each.list_model_versions("m")] == [1, 2]
+        assert each.history("m") == registry.history("m")
+        assert each.verify() == []
+    VERBS[verb](registry, "because")
+
+
+def test_a_hook_that_makes_it_so(registry: ModelRegistry) -> None:
+    registry._core.observers.hooks.register(
+        HookType.PRE_MODEL_PROMOTE, lambda data: {**data, "reason": 5}
+    )
+    with pytest.raises(ValidationError, match="Nothing was written"):
+        registry.promote_model("m", 1, "Production")
+    assert registry.get_model_version("m", 1).stage == "None"
+
+
+@pytest.mark.parametrize("name", [5, None, b"ada"])
+def test_who_acts_is_a_text(name: Any) -> None:
+    with pytest.raises(ValidationError, match="text"), acting_as(name):
+        pass
