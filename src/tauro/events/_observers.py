@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tauro.errors import ValidationError
 from tauro.events._audit import AuditLogger
 from tauro.events._emitter import EventEmitter
 from tauro.events._hooks import HooksManager
@@ -37,10 +38,10 @@ class Observers:
     ) -> T:
         """Run an operation as all of Tauro's verbs run.
 
-        In this order: the PRE hooks, which may replace ``data`` or stop everything by raising; the
-        action, with the data as they left it; the counters; the audit record; the POST hooks; the
-        event. After a failed action there are only its failure's counter and event, and the audit
-        record; the action's own exception reaches the caller.
+        In this order: the PRE hooks, which may replace ``data`` (but not what it is done to) or
+        stop everything by raising; the action, with the data as they left it; the counters; the
+        audit record; the POST hooks; the event. After a failed action there are only its failure's
+        counter and event, and the audit record; the action's own exception reaches the caller.
 
         Args:
             operation: What is done.
@@ -52,6 +53,7 @@ class Observers:
 
         Raises:
             Exception: What a PRE hook or the action raised.
+            ValidationError: A PRE hook changed what the operation is done to.
         """
         spec = operation.spec
         if self.hooks.active(operation.pre):
@@ -88,8 +90,12 @@ class Observers:
         return watch
 
     def _ask_hooks(self, operation: Operation, data: dict[str, Any]) -> dict[str, Any]:
+        takes = operation.takes
+        fixed = {} if takes is None else {key: data[key] for key in data.keys() - takes}
         try:
-            return self.hooks.run(operation.pre, data)
+            asked = self.hooks.run(operation.pre, data)
+            _check_fixed(operation, fixed, asked)
+            return asked
         except BaseException as error:
             if operation.spec.audited:
                 self.audit.log_operation(operation, data, outcome="refused", error=error)
@@ -124,3 +130,16 @@ class Observers:
             self.metrics.add_system(effect.counter)
         if effect.active:
             self.metrics.add_system(effect.active, effect.change)
+
+
+def _check_fixed(operation: Operation, fixed: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    changed = [key for key, value in fixed.items() if data[key] is not value and data[key] != value]
+    if changed:
+        takes = sorted(operation.takes or ())
+        raise ValidationError(
+            f"A {operation.pre.name} hook changed {', '.join(sorted(changed))}, which says what "
+            "the operation is done to; nothing was written.",
+            suggestions=[
+                f"It may replace {', '.join(takes)}." if takes else "It may only look, or raise."
+            ],
+        )

@@ -110,6 +110,27 @@ _SPECS: dict[str, Spec] = {
     "store.repair": Spec(Effect(_E.STORE_REPAIRED)),
 }
 
+_TAKES: dict[str, frozenset[str]] = {
+    **dict.fromkeys(
+        (
+            *("experiment.delete", "experiment.restore", "experiment.remove"),
+            *("run.resume", "run.delete", "run.restore", "run.remove"),
+            *("artifact.log", "input.log", "model.log", "pipeline.run", "node.run", "dataset.load"),
+            *("store.compact", "store.export", "store.import", "store.migrate", "store.repair"),
+        ),
+        frozenset(),
+    ),
+    "experiment.update": frozenset({"name", "tags"}),
+    "run.update": frozenset({"key", "note"}),
+    "run.end": frozenset({"status"}),
+    "param.log": frozenset({"parameters"}),
+    "metric.log": frozenset({"key", "value", "step"}),
+    "metric.log_batch": frozenset({"columns", "steps", "timestamps"}),
+    "tag.set": frozenset({"tags"}),
+    "dataset.save": frozenset({"data"}),
+}
+"""What of their data PRE hooks may replace, of the operations where that is not all of it."""
+
 SYSTEM_SERIES: frozenset[str] = frozenset(
     name
     for spec in _SPECS.values()
@@ -139,6 +160,8 @@ class Operation(enum.Enum):
         post: The hook after it.
         component: The part it belongs to.
         spec: Its events, its counters, and whether the audit log keeps it.
+        takes: What of its data PRE hooks may replace, None for all. The rest says what it is done
+            to; a hook that changes that is refused.
     """
 
     EXPERIMENT_CREATE = "experiment.create"
@@ -195,6 +218,7 @@ class Operation(enum.Enum):
     post: HookType
     component: str
     spec: Spec
+    takes: frozenset[str] | None
 
     def __init__(self, text: str) -> None:
         family, _, verb = text.partition(".")
@@ -202,3 +226,4 @@ class Operation(enum.Enum):
         self.post = HookType(f"post_{family}_{verb}")
         self.component = _COMPONENTS.get(family, "tracking")
         self.spec = _SPECS[text]
+        self.takes = _TAKES.get(text)

@@ -80,7 +80,12 @@ class Experiments:
         def describe(experiment: Experiment) -> dict[str, Any] | None:
             if not made:
                 return None
-            return {**data, "name": experiment.name, "experiment_id": experiment.experiment_id}
+            return {
+                "name": experiment.name,
+                "description": experiment.description,
+                "tags": dict(experiment.tags),
+                "experiment_id": experiment.experiment_id,
+            }
 
         return self._observers.perform(Operation.EXPERIMENT_CREATE, data, claim, describe), made
 
@@ -89,7 +94,7 @@ class Experiments:
         if not new and description in ("", known.description):
             return known
 
-        def change(record: ExperimentRecord) -> None:
+        def change(record: ExperimentRecord, data: dict[str, Any]) -> None:
             record.tags = {**record.tags, **tags}
             record.description = clean_description(description) or record.description
 
@@ -146,9 +151,7 @@ class Experiments:
             return Experiment(self._documents.rename_experiment(experiment_id, data["name"]))
 
         try:
-            return self._observers.perform(
-                Operation.EXPERIMENT_UPDATE, data, rename, lambda _: data
-            )
+            return self._observers.perform(Operation.EXPERIMENT_UPDATE, data, rename)
         except StorageExistsError as error:
             raise ExperimentExistsError(
                 f"The name {wanted!r} belongs to another experiment.", context={"name": wanted}
@@ -158,15 +161,15 @@ class Experiments:
         """Set tags of an experiment."""
         cleaned = clean_tags(tags)
 
-        def change(record: ExperimentRecord) -> None:
-            record.tags = {**record.tags, **cleaned}
+        def change(record: ExperimentRecord, data: dict[str, Any]) -> None:
+            record.tags = {**record.tags, **clean_tags(data["tags"])}
 
         return self._update(experiment_id, change, Operation.EXPERIMENT_UPDATE, {"tags": cleaned})
 
     def delete(self, experiment_id: str) -> Experiment:
         """Mark an experiment as deleted."""
 
-        def change(record: ExperimentRecord) -> None:
+        def change(record: ExperimentRecord, data: dict[str, Any]) -> None:
             record.lifecycle = "deleted"
             record.deleted_at = _clock.now()
 
@@ -175,7 +178,7 @@ class Experiments:
     def restore(self, experiment_id: str) -> Experiment:
         """Bring a deleted experiment back."""
 
-        def change(record: ExperimentRecord) -> None:
+        def change(record: ExperimentRecord, data: dict[str, Any]) -> None:
             record.lifecycle = "active"
             record.deleted_at = None
 
@@ -184,21 +187,20 @@ class Experiments:
     def _update(
         self,
         experiment_id: str,
-        change: Callable[[ExperimentRecord], None],
+        change: Callable[[ExperimentRecord, dict[str, Any]], None],
         operation: Operation,
         data: dict[str, Any],
     ) -> Experiment:
-        def touch(record: ExperimentRecord) -> None:
-            change(record)
-            record.updated_at = _clock.now()
+        def update(data: dict[str, Any]) -> tuple[Experiment, dict[str, Any]]:
+            def touch(record: ExperimentRecord) -> None:
+                change(record, data)
+                record.updated_at = _clock.now()
 
-        told = {"experiment_id": experiment_id, **data}
-        return self._observers.perform(
-            operation,
-            told,
-            lambda _: Experiment(self._documents.update_experiment(experiment_id, touch)),
-            lambda experiment: {**told, "name": experiment.name},
-        )
+            experiment = Experiment(self._documents.update_experiment(experiment_id, touch))
+            return experiment, {**data, "name": experiment.name}
+
+        about = {"experiment_id": experiment_id, **data}
+        return self._observers.perform(operation, about, update, lambda done: done[1])[0]
 
 
 def experiment_id_of(experiment: Experiment | str | None) -> str | None:

@@ -115,15 +115,18 @@ class LifecycleVerbs(TrackerCore):
     """The same as :meth:`start_run`."""
 
     def _start(self, data: dict[str, Any], *, capture_console: bool) -> Run:
+        # A hook may have replaced either.
+        experiment_id = self._experiment_for(data["experiment_id"], None)
+        parent_run_id = self._parent_for(data["parent_run_id"], nested=False)
         self._opened_for_writing()
         run_id = new_id()
         record = RunRecord(
             run_id=run_id,
-            experiment_id=data["experiment_id"],
+            experiment_id=experiment_id,
             name=clean_run_name(data["name"]) if data["name"] else f"run-{run_id[-8:]}",
             status=RunStatus.RUNNING,
             start_time=_clock.now(),
-            parent_run_id=data["parent_run_id"],
+            parent_run_id=parent_run_id,
             user=user_name(),
             parameters=clean_parameters(data["parameters"]),
             tags=clean_tags(data["tags"]),

@@ -135,12 +135,12 @@ class LogVerbs(LifecycleVerbs):
         if not self._metric_watch.active:
             append(key, value, step, time_ns, metadata)
             return
-        data = {"run_id": str(run_id), "key": key, "value": value, "step": step}
+        known = self._to_write(None).run_id if run_id is None else str(run_id)
+        data = {"run_id": known, "key": key, "value": value, "step": step}
         self.observers.perform(
             Operation.METRIC_LOG,
             data,
             lambda data: append(data["key"], data["value"], data["step"], time_ns, metadata),
-            lambda _: data,
         )
 
     def log_metrics(
@@ -296,7 +296,7 @@ class LogVerbs(LifecycleVerbs):
             )
             self._remember(run, record)
 
-        self.observers.perform(operation, told, update, lambda _: told)
+        self.observers.perform(operation, told, update)
 
     # Artifacts
 

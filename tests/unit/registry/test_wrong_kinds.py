@@ -31,7 +31,9 @@ VERBS: dict[str, Callable[[ModelRegistry, Any], Any]] = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("reason", [5, 0.5, ["late"], {"a": 1}, object(), "\ud800"], ids=repr)
+@pytest.mark.parametrize(
+    "reason", [5, 0.5, ["late"], {"a": 1}, object(), "\ud800"], ids=lambda each: type(each).__name__
+)
 def test_a_reason_that_is_no_text(registry: ModelRegistry, verb: str, reason: Any) -> None:
     """Written once, it would make the model unreadable to everybody."""
     with pytest.raises(ValidationError, match=r"Nothing was written|UTF-8"):
