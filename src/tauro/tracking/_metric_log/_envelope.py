@@ -47,10 +47,13 @@ def keep(value: Floats, max_points: int) -> Ints:
         odd = [missing] if missing.any() and max_points > LEAST else []
     elif odd:
         shown = np.where(np.isfinite(inner), inner, np.nan)
-    starts = _starts(len(inner), (max_points - 2) // (2 + len(odd)))
-    low = _first_of(shown, np.fmin.reduceat(shown, starts), starts)
-    high = _first_of(shown, np.fmax.reduceat(shown, starts), starts)
-    chosen = np.unique(np.concatenate([low, high, *(_first_true(hits, starts) for hits in odd)]))
+    coarse = _starts(len(inner), (max_points - 2) // (2 + len(odd)))
+    found = [_first_true(hits, coarse) for hits in odd]
+    # What is rare takes little room; the rest is for the lowest and the highest.
+    starts = _starts(len(inner), (max_points - 2 - sum(map(len, found))) // 2)
+    found.append(_first_of(shown, np.fmin.reduceat(shown, starts), starts))
+    found.append(_first_of(shown, np.fmax.reduceat(shown, starts), starts))
+    chosen = np.unique(np.concatenate(found))
     return np.concatenate([[0], chosen + 1, [count - 1]])
 
 

@@ -60,6 +60,13 @@ def test_of_all_kinds_at_once_no_more_are_kept_than_asked_for(max_points: int) -
     assert max_points == 4 or np.isnan(value[kept]).any()
 
 
+def test_a_rare_nan_leaves_the_room_to_the_curve() -> None:
+    """Of a hundred points asked for, one of three kinds takes one, and not a third."""
+    value = np.sin(np.arange(10_000) * 0.7)
+    value[5555] = math.nan
+    assert len(keep(value, 100)) >= 98
+
+
 def test_a_lone_nan_is_seen() -> None:
     value = np.arange(10_000.0)
     value[5555] = math.nan
