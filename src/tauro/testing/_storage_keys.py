@@ -205,11 +205,14 @@ class KeysPart(StorageSuitePart):
         assert backend.stat("a/y.bin").modified.utcoffset() is not None
 
     def test_what_was_passed_in_may_change(self, backend: StorageBackend) -> None:
-        """The backend keeps a copy."""
-        data = bytearray(b"before")
-        backend.write_bytes("key", bytes(data))
-        data[:] = b"after!"
-        assert backend.read_bytes("key") == b"before"
+        """The backend keeps a copy, of documents and of frames."""
+        document, frame = {"list": [1]}, pd.DataFrame({"a": [1, 2]})
+        backend.write_json(document, "d.json")
+        backend.write_dataframe(frame, "f.parquet")
+        document["list"].append(2)
+        frame.loc[0, "a"] = 9
+        assert backend.read_json("d.json") == {"list": [1]}
+        assert backend.read_dataframe("f.parquet")["a"].tolist() == [1, 2]
 
     def test_it_says_where_it_is(self, backend: StorageBackend) -> None:
         """The URI has a scheme."""
