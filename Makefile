@@ -58,7 +58,7 @@ frameworks: setup  ## Run the tests that need XGBoost, LightGBM, PyTorch and oth
 	build/frameworks/bin/python -m pytest -n auto --dist worksteal -q $(PYTEST_OPTIONS) -m frameworks $(FRAMEWORK_TESTS)
 
 torture: setup  ## Run the long kill, fault and race loops; SEED=n replays.
-	$(RUN) pytest -m 'torture or faults' -n 0 -q -p no:randomly -o timeout=7200 --torture --torture-seed=$(SEED)
+	$(RUN) pytest -m 'torture or faults' -n auto --dist worksteal -q -p no:randomly -o timeout=7200 --torture --torture-seed=$(SEED)
 
 lint: setup  ## Check style, types and layers; install the wheel bare.
 	$(RUN) ruff check .

@@ -116,6 +116,20 @@ def _what_failed(found: pytest.ExceptionInfo[BaseException]) -> str:
     return "torn" if any(word in asserted for word in _TORN) else "lost"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker counted to the process that prints."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tally"] = {name: dict(each) for name, each in session.config.stash[TALLY].items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Add what a worker counted; one that died has nothing to tell."""
+    for name, counts in getattr(node, "workeroutput", {}).get("tally", {}).items():
+        node.config.stash[TALLY][name].update(counts)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of a long run, as the documentation shows it."""
     config = terminalreporter.config

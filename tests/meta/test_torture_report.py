@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 LOOPS = """
 import pytest
@@ -52,12 +54,13 @@ def table(folder: Path, *options: str) -> list[list[str]]:
     return [line.strip("| ").split(" | ") for line in lines]
 
 
-def test_what_was_done_and_what_was_found_is_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_was_done_and_what_was_found_is_counted(tmp_path: Path, workers: str) -> None:
     """A line a loop; each failure is one of lost, torn, or unexplained; other tests do not count.
 
     The columns: kills, faults, cuts, races, lost, torn, unexplained errors.
     """
-    assert table(tmp_path, "--torture", "--torture-seed=7") == [
+    assert table(tmp_path, "--torture", "--torture-seed=7", "-n", workers) == [
         ["test_loops::test_faults_and_races", "0", "2", "5", "1", "0", "0", "0"],
         ["test_loops::test_kills", "6", "0", "0", "0", "0", "0", "0"],
         ["test_loops::test_that_breaks", "0", "0", "0", "0", "0", "0", "1"],
