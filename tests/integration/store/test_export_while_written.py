@@ -18,34 +18,40 @@ from ._stores import problems
 WRITER = """
 import itertools, os, sys
 from tauro.mlops import MLOpsContext
-store, board, number = sys.argv[1:]
-inputs = board + ".in"
-with open(inputs, "w") as file:
-    file.write("weights")
-told = open(board, "a", buffering=1)
-context = MLOpsContext(storage_path=store, registry_durability="process")
-tracker, registry = context.experiment_tracker, context.model_registry
-experiment = tracker.create_experiment("shared")
-for turn in itertools.count():
-    if os.path.exists(board + ".stop"):
-        break
-    run = tracker.start_run(experiment, f"{number}-{turn}", {"turn": turn})
-    for step in range(200):
-        run.log_metric("m", turn + step / 1000, step=step)
-        if step % 50 == 0:
-            told.write(f"points {run.run_id} {turn} {step + 1}\\n")
-    run.log_text("first", "a.txt")
-    run.log_text(f"second {turn}", "a.txt")
-    told.write(f"artifact {run.run_id} {turn} 0\\n")
-    run.end()
-    told.write(f"ended {run.run_id} {turn} 200\\n")
-    if turn % 3 == 0:
-        version = registry.register_model(f"model-{number}", inputs).version
-        registry.promote_model(f"model-{number}", version, "Production")
-        told.write(f"version model-{number} {version} 0\\n")
-    if turn % 4 == 3:
-        tracker.compact()
-context.close()
+number = sys.argv[1]
+
+def write(store, told, inputs, stop):
+    with MLOpsContext(storage_path=store, registry_durability="process") as context:
+        tracker, registry = context.experiment_tracker, context.model_registry
+        experiment = tracker.create_experiment("shared")
+        for turn in itertools.count():
+            if os.path.exists(stop):
+                return
+            run = tracker.start_run(experiment, f"{number}-{turn}", {"turn": turn})
+            for step in range(200):
+                run.log_metric("m", turn + step / 1000, step=step)
+                if step % 50 == 0:
+                    told.write(f"points {run.run_id} {turn} {step + 1}\\n")
+            run.log_text("first", "a.txt")
+            run.log_text(f"second {turn}", "a.txt")
+            told.write(f"artifact {run.run_id} {turn} 0\\n")
+            run.end()
+            told.write(f"ended {run.run_id} {turn} 200\\n")
+            if turn % 3 == 0:
+                version = registry.register_model(f"model-{number}", inputs).version
+                registry.promote_model(f"model-{number}", version, "Production")
+                told.write(f"version model-{number} {version} 0\\n")
+            if turn % 4 == 3:
+                tracker.compact()
+
+for line in sys.stdin:  # a store each
+    store = line.strip()
+    board = f"{store}-board{number}"
+    with open(board + ".in", "w") as file:
+        file.write("weights")
+    with open(board, "a", buffering=1) as told:
+        write(store, told, board + ".in", store + "-stop")
+    print("stopped", flush=True)
 """
 
 
@@ -86,53 +92,65 @@ def check(copy: Path, told: list[list[str]]) -> None:
                 assert text == f"second {run.parameters['turn']}"
 
 
+def race(store: Path, processes: list[subprocess.Popen[str]], exports: int) -> None:
+    """Have every process write to a new store; export it while they do; then look at the copies."""
+    boards = [Path(f"{store}-board{number}") for number in range(len(processes))]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{store}\n")
+        process.stdin.flush()
+    while len(acknowledged(boards)) < 10 * len(processes):
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.01)
+    told = []
+    with MLOpsContext(storage_path=str(store)) as context:
+        for turn in range(exports):
+            told.append(acknowledged(boards))
+            assert export_store(context.storage, Path(f"{store}-copy{turn}"))["runs"] > 0
+    Path(f"{store}-stop").touch()
+    for process in processes:
+        assert process.stdout is not None
+        answer = process.stdout.readline()
+        assert answer == "stopped\n", "a writer was disturbed"
+    for turn, lines in enumerate(told):
+        check(Path(f"{store}-copy{turn}"), lines)
+    assert problems(store) == []
+
+
 def export_often(
-    folder: Path, writers: int, exports: int, torture_report: Callable[..., None]
+    folder: Path, *, writers: int, stores: int, exports: int, torture_report: Callable[..., None]
 ) -> None:
-    store = folder / "store"
-    boards = [folder / f"board{number}" for number in range(writers)]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(store), str(board), str(number)],
-            stderr=subprocess.PIPE,
+            [sys.executable, "-c", WRITER, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        for number, board in enumerate(boards)
+        for number in range(writers)
     ]
     try:
-        while len(acknowledged(boards)) < 10 * writers:
-            assert all(process.poll() is None for process in processes)
-            time.sleep(0.01)
-        with MLOpsContext(storage_path=str(store)) as context:
-            for turn in range(exports):
-                told = acknowledged(boards)
-                facts = export_store(context.storage, folder / f"copy{turn}")
-                assert facts["runs"] > 0
-                check(folder / f"copy{turn}", told)
-                torture_report(races=1)
-        for board in boards:
-            board.with_name(f"{board.name}.stop").touch()
-        for process in processes:
-            _, errors = process.communicate()
-            assert process.returncode == 0, f"a writer was disturbed: {errors.decode()}"
+        for number in range(stores):
+            race(folder / f"store{number}", processes, exports)
+            torture_report(races=exports)
     finally:
         for process in processes:
             process.kill()
-            process.wait()
-    assert problems(store) == []
+            process.communicate()
 
 
 def test_an_export_is_whole_while_others_write(
     tmp_path: Path, torture_report: Callable[..., None]
 ) -> None:
     """Every copy opens, is undamaged, and holds all that was acknowledged before it was begun."""
-    export_often(tmp_path, writers=2, exports=2, torture_report=torture_report)
+    export_often(tmp_path, writers=2, stores=1, exports=2, torture_report=torture_report)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 def test_many_exports_while_many_write(tmp_path: Path, torture_report: Callable[..., None]) -> None:
-    """The same, long: of stores that are small, for every copy is looked at whole."""
-    for number in range(5):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        export_often(folder, writers=4, exports=6, torture_report=torture_report)
+    """The same, long: with a new store every few exports, for all of every copy is looked at.
+
+    In one store, the writers would have made thousands of runs before the first copy was read.
+    """
+    export_often(tmp_path, writers=4, stores=10, exports=3, torture_report=torture_report)
