@@ -86,7 +86,7 @@ def repair() -> None:
     def render() -> None:
         output.pairs(
             {
-                "registry entries completed": done["registry"],
+                "registry entries completed or brought back": done["registry"],
                 "abandoned runs ended as failed": len(done["runs"]),
                 "points moved to new parts": done["points"],
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import logging
 import multiprocessing
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tauro._internal import _clock, _fs
@@ -367,3 +369,75 @@ def test_eight_processes_write_one_log_and_every_question_counts_them_all(tmp_pa
     assert len(before) + len(after) == 8 * 60
     assert len(list(tmp_path.glob("*.jsonl"))) > 16
     assert FileAuditSink(tmp_path).verify() == []
+
+
+def _files(folder: Path, count: int) -> list[Path]:
+    """Make the files of so many writers, one after another."""
+    for number in range(count):
+        sink = FileAuditSink(folder)
+        for each in range(3):
+            sink.append(audit_record(10 * number + each))
+        sink.close()
+    return sorted(folder.iterdir())
+
+
+def test_the_last_record_of_a_file_is_checked_too(tmp_path: Path) -> None:
+    """No record follows whose digest would tell."""
+    [file] = _files(tmp_path, 1)
+    file.write_bytes(file.read_bytes().replace(b'"sequence":3', b'"sequence":3 '))
+    [damage] = FileAuditSink(tmp_path).verify()
+    assert (damage.line, damage.reason) == (3, "the line is no audit record, or was changed")
+    assert len(list(FileAuditSink(tmp_path).records())) == 2, "what was changed is not told"
+
+
+def test_a_file_that_lost_its_last_records_is_named(tmp_path: Path) -> None:
+    """The next writer saw how long it was."""
+    first, _ = _files(tmp_path, 2)
+    lines = first.read_bytes().splitlines(keepends=True)
+    first.write_bytes(b"".join(lines[:2]))
+    [damage] = FileAuditSink(tmp_path).verify()
+    assert (damage.file, damage.line) == (str(first), 3)
+    assert damage.reason == "the records from here on are missing"
+
+
+def test_a_file_between_others_that_is_gone_is_named(tmp_path: Path) -> None:
+    _, second, _ = _files(tmp_path, 3)
+    second.unlink()
+    [damage] = FileAuditSink(tmp_path).verify()
+    assert (damage.file, damage.reason) == (str(second), "the file is missing")
+
+
+def test_the_oldest_files_may_be_deleted(tmp_path: Path) -> None:
+    """By a rule of how long records are kept."""
+    files = _files(tmp_path, 4)
+    for file in files[:2]:
+        file.unlink()
+    assert FileAuditSink(tmp_path).verify() == []
+
+
+def test_a_file_may_grow_after_others_were_begun(tmp_path: Path) -> None:
+    first, second = FileAuditSink(tmp_path), FileAuditSink(tmp_path)
+    for number in range(4):
+        first.append(audit_record(number))
+        second.append(audit_record(number + 10))
+    assert FileAuditSink(tmp_path).verify() == []
+
+
+def test_of_many_files_the_newest_are_seen(tmp_path: Path) -> None:
+    """A new file does not grow with how many there are."""
+    files = _files(tmp_path, 20)
+    first_lines = [file.read_bytes().partition(b"\n")[0] for file in files]
+    seen = [msgspec.json.decode(line)["seen"] for line in first_lines]
+    assert [len(each) for each in seen] == [*range(17), 16, 16, 16]
+    assert list(seen[-1]) == [file.name for file in files[3:19]]
+
+
+def test_files_of_an_earlier_tauro_are_whole(tmp_path: Path) -> None:
+    """Their records have no checksum; the digests of those before them are as good as ever."""
+    record = audit_record(0)
+    line = msgspec.json.encode(msgspec.structs.replace(record, sequence=1)) + b"\n"
+    previous = hashlib.sha256(line).hexdigest()[:32]
+    last = msgspec.structs.replace(record, sequence=2, previous=previous)
+    (tmp_path / "01old.jsonl").write_bytes(line + msgspec.json.encode(last) + b"\n")
+    assert FileAuditSink(tmp_path).verify() == []
+    assert len(list(FileAuditSink(tmp_path).records())) == 2
