@@ -205,7 +205,7 @@ class RunCatalogue:
         columns = None if fields is None else [parse_field(each) for each in listed(fields)]
         digest = query_digest(filter, sorting, ids, include_deleted)
         order = order or _NEWEST_FIRST
-        cursor = decode_token(page_token, digest, len(order)) if page_token else None
+        cursor = decode_token(page_token, digest, order) if page_token else None
         _check_limit(limit)
         with self._loader.guard:
             view = self._fresh()

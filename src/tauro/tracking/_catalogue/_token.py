@@ -6,11 +6,13 @@ import base64
 import binascii
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from tauro.errors import TrackingValidationError
+from tauro.tracking._query import Kind, OrderKey
 
 _VERSION: Final = 1
 
@@ -43,8 +45,13 @@ def encode_token(query: str, values: list[Any], run_id: str) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def decode_token(token: str, query: str, parts: int) -> Cursor:
+def decode_token(token: str, query: str, order: Sequence[OrderKey]) -> Cursor:
     """Return what a page token says.
+
+    Args:
+        token: As a caller, who may have it from anywhere, gave it.
+        query: Digest of the query that it must belong to.
+        order: Of the query; the token holds a value for each part.
 
     Raises:
         TrackingValidationError: It is no page token, or belongs to another query or version.
@@ -58,10 +65,26 @@ def decode_token(token: str, query: str, parts: int) -> Cursor:
         raise _refused(token, "is not a page token") from error
     if cursor.version != _VERSION:
         raise _refused(token, f"is a page token of version {cursor.version}, not {_VERSION}")
-    if cursor.query != query or len(cursor.values) != parts:
+    if cursor.query != query or len(cursor.values) != len(order):
         raise _refused(token, "belongs to another query")
-    values = [float(each["float"]) if isinstance(each, dict) else each for each in cursor.values]
+    values = [
+        _ODD.get(str(each), each) if isinstance(each, dict) else each for each in cursor.values
+    ]
+    if not all(map(_fits, values, order)):
+        raise _refused(token, "is not a page token")
     return msgspec.structs.replace(cursor, values=values)
+
+
+def _fits(value: Any, part: OrderKey) -> bool:
+    """Tell whether a value may be one of a field."""
+    if value is None:
+        return True
+    if part.field.kind not in (Kind.NUMBER, Kind.TIME):
+        return isinstance(value, str)
+    return isinstance(value, float) or (type(value) is int and abs(value) < 1 << 63)
+
+
+_ODD: Final = {str({"float": repr(each)}): each for each in (math.nan, math.inf, -math.inf)}
 
 
 def _is_odd(value: Any) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+from typing import Any
+
+import msgspec
 import pytest
 from tests.unit.tracking.catalogue.support import DAY, Store, make_run, seconds
 
@@ -127,6 +131,38 @@ def test_a_token_belongs_to_its_query(filled: Store) -> None:
         filled.catalogue.query(order_by=["status"], page_token=token)
     with pytest.raises(TrackingValidationError, match="another query"):
         filled.catalogue.query(order_by=["name"], filter="name = 'x'", page_token=token)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x", True, [1], {}, {"a": 1}, {"float": "x"}, {"float": 5}, 10**18 * 10, 1.5, 7],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    "order", [["metrics.acc"], ["name"], ["params.kind"], ["start_time"]], ids=str
+)
+def test_a_token_whose_values_were_tampered_with_is_refused(
+    filled: Store, order: list[str], value: Any
+) -> None:
+    """It comes from anywhere; what does not fit the order is told apart from what does."""
+    token = filled.catalogue.query(order_by=order, limit=2).next_page_token
+    assert token is not None
+    parts = msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    parts[2] = [value]
+    forged = base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
+    numeric = order[0] in ("metrics.acc", "start_time")
+    if type(value) in ((int, float) if numeric else (str,)) and value != 10**19:
+        filled.catalogue.query(order_by=order, page_token=forged)
+    else:
+        with pytest.raises(TrackingValidationError, match="not a page token"):
+            filled.catalogue.query(order_by=order, page_token=forged)
+
+
+def test_a_text_that_looks_like_a_number_of_a_token_is_a_text(store: Store) -> None:
+    name = "{'float': 'nan'}"
+    for number in range(4):
+        store.put(make_run(run_id=f"r{number}", name=name))
+    assert store.ids(order_by=["name"], limit=1) == ["r0", "r1", "r2", "r3"]
 
 
 @pytest.mark.parametrize("token", ["garbage", "!!!", "W10", "WzIsIiIsW10sIiJd", "é"])
