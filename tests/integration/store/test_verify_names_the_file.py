@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,3 +178,37 @@ def test_a_whole_store_has_no_damage_and_looking_changes_nothing(
     after = {str(path): path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file()}
     assert {os.path.basename(path) for path in after.keys() ^ before.keys()} == set()
     assert after == before
+
+
+KILLED = """
+import os, sys
+from tauro.tracking import ExperimentTracker
+tracker = ExperimentTracker(sys.argv[1])
+experiment = tracker.create_experiment("killed")
+for number in range(2):
+    with tracker.start_run(experiment, f"r{number}", {"n": number}) as run:
+        run.log_metric("m", 1.0)
+        run.set_tag("team", "a")
+tracker.create_experiment("killed", "described later")
+os._exit(0)
+"""
+
+
+def test_documents_that_were_not_published_are_compared_with_the_journals(tmp_path: Path) -> None:
+    """A process that was killed has published nothing; its journal holds what it recorded."""
+    store = tmp_path / "store"
+    subprocess.run([sys.executable, "-c", KILLED, str(store)], check=True)
+    assert problems(store) == []
+    documents = [*store.glob(f"{RUNS}/0*.json"), *store.glob(f"{EXPERIMENTS}/0*.json")]
+    assert len(documents) == 3
+    for file in documents:
+        before, key = file.read_bytes(), file.relative_to(store).as_posix()
+        for place in range(3, len(before), 40):
+            data = bytearray(before)
+            data[place] ^= 0x01
+            file.write_bytes(data)
+            assert key in {path for path, _ in problems(store)}, bytes(data)
+        file.write_bytes(before)
+    [experiment] = store.glob(f"{EXPERIMENTS}/0*.json")
+    experiment.unlink()
+    assert experiment.relative_to(store).as_posix() in {path for path, _ in problems(store)}

@@ -1,0 +1,185 @@
+"""Documents of runs and experiments beside what was published of them, and what journals hold."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tauro._internal import _fs
+from tauro.errors import StorageNotFoundError
+from tauro.storage import StorageBackend
+from tauro.tracking import Damage
+from tauro.tracking._catalogue._entry import Entry, EntryKind, decode_entries
+from tauro.tracking._catalogue._index import Index
+from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
+from tauro.tracking._catalogue._state import State, read_state
+from tauro.tracking._documents import ROOT, experiment_key, run_key
+from tauro.tracking._models import ExperimentRecord, RunRecord, decode_experiment, decode_run
+from tauro.tracking._standing import StandingRuns
+
+
+def read_or_none(path: str) -> bytes | None:
+    """Return the bytes of a file, None where there is none."""
+    try:
+        return _fs.read_bytes(path)
+    except FileNotFoundError:
+        return None
+
+
+def verify_against_views(storage: StorageBackend, layout: Layout) -> Iterator[Damage]:
+    """Yield views that are not what was published, and documents that are not what they hold."""
+    state = read_state(layout)
+    if state is None:
+        return
+    ahead = StandingRuns(storage).ahead()
+    for experiment_id in state.views:
+        key = f"{ROOT}/runs/{experiment_id}/index.parquet"
+        key = key if experiment_id else f"{ROOT}/experiments/index.parquet"
+        data = read_or_none(os.path.join(layout.root, key))
+        if data is None:
+            continue  # A view may be deleted at any time.
+        index = _index(data)
+        if index is None or _is_changed(index, state, experiment_id):
+            if read_state(layout) == state:
+                yield Damage(key, "is not what was published; it will be made anew")
+        else:
+            yield from _documents(storage, layout, index, ahead, of_runs=bool(experiment_id))
+
+
+def _index(data: bytes) -> Index | None:
+    try:
+        index = Index(data)
+        index.verify()
+    except ValueError:
+        return None
+    return index
+
+
+def _is_changed(index: Index, state: State, experiment_id: str) -> bool:
+    wanted = state.views[experiment_id]
+    return index.serial == wanted.serial and index.checksum != wanted.checksum
+
+
+def _documents(
+    storage: StorageBackend,
+    layout: Layout,
+    index: Index,
+    ahead: Mapping[str, int],
+    *,
+    of_runs: bool,
+) -> Iterator[Damage]:
+    """Yield documents that differ from what the view holds of the same revision, or are gone.
+
+    What a journal is ahead of may be behind, or not there yet.
+    """
+    decode = decode_run if of_runs else decode_experiment
+    for published in index.documents(range(len(index))):
+        record = decode(published)
+        key = _key_of(record)
+        try:
+            data = storage.read_bytes(key)
+            present = decode(data)
+        except StorageNotFoundError:
+            if key not in ahead and not _was_removed(layout, record):
+                yield Damage(key, "is missing; the published index holds it")
+            continue
+        except msgspec.DecodeError:
+            continue  # Whoever reads the documents names it.
+        if (present.rev < record.rev and key not in ahead) or (
+            present.rev == record.rev and msgspec.json.format(data, indent=-1) != published
+        ):
+            yield Damage(key, f"is not what was recorded as revision {record.rev}")
+
+
+def _key_of(record: RunRecord | ExperimentRecord) -> str:
+    if isinstance(record, RunRecord):
+        return run_key(record.experiment_id, record.run_id)
+    return experiment_key(record.experiment_id)
+
+
+@dataclass(slots=True)
+class _Journaled:
+    """What the journals hold of one document.
+
+    Attributes:
+        recorded: What it was to hold, by revision; more than one where a first try failed.
+        in_place: The revision that was put in place at least.
+        is_gone: Whether it was removed for good.
+    """
+
+    recorded: dict[int, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    in_place: int = 0
+    is_gone: bool = False
+
+
+def verify_against_journals(storage: StorageBackend, layout: Layout) -> Iterator[Damage]:
+    """Yield documents that differ from what a journal holds of the same revision, or are gone.
+
+    What a process recorded last it may have died before putting in place; a state that is ahead of
+    its document may come later.
+    """
+    for key, known in _journaled(layout).items():
+        if known.is_gone:
+            continue
+        try:
+            data = storage.read_bytes(key)
+            rev = _decode(key, data).rev
+        except StorageNotFoundError:
+            if known.in_place:
+                yield Damage(key, f"is missing; revision {known.in_place} was put in place")
+            continue
+        except msgspec.DecodeError:
+            continue  # Whoever reads the documents names it.
+        recorded = known.recorded.get(rev, set())
+        if rev < known.in_place or (
+            recorded and msgspec.json.format(data, indent=-1) not in recorded
+        ):
+            yield Damage(key, f"is not what was recorded as revision {max(rev, known.in_place)}")
+
+
+def _journaled(layout: Layout) -> dict[str, _Journaled]:
+    found: dict[str, _Journaled] = defaultdict(_Journaled)
+    for name in _fs.list_names(layout.journal):
+        data = read_or_none(layout.journal_file(name)) if name.endswith(JOURNAL_SUFFIX) else None
+        before: dict[int, Entry] = {}
+        for _, entry in decode_entries(data or b"")[0]:
+            known = found[_key(entry)]
+            if entry.kind is EntryKind.GONE:
+                known.is_gone = True
+            else:
+                known.recorded[entry.rev].add(entry.document)
+            if entry.kind is not EntryKind.AHEAD:
+                # Of one slot all but the last were carried out.
+                last = before.get(entry.slot)
+                if last is not None:
+                    carried_out = found[_key(last)]
+                    carried_out.in_place = max(carried_out.in_place, last.rev)
+                before[entry.slot] = entry
+    return found
+
+
+def _key(entry: Entry) -> str:
+    if entry.run_id:
+        return run_key(entry.experiment_id, entry.run_id)
+    return experiment_key(entry.experiment_id)
+
+
+def _decode(key: str, data: bytes) -> RunRecord | ExperimentRecord:
+    return decode_run(data) if key.startswith(f"{ROOT}/runs/") else decode_experiment(data)
+
+
+def _was_removed(layout: Layout, record: RunRecord | ExperimentRecord) -> bool:
+    """Tell whether a journal says that a run or experiment was removed for good."""
+    run_id = record.run_id if isinstance(record, RunRecord) else ""
+    wanted = (record.experiment_id, run_id)
+    for name in _fs.list_names(layout.journal):
+        data = read_or_none(layout.journal_file(name)) if name.endswith(JOURNAL_SUFFIX) else b""
+        entries = decode_entries(data or b"")[0]
+        gone = (each for _, each in entries if each.kind is EntryKind.GONE)
+        if any((each.experiment_id, each.run_id) == wanted for each in gone):
+            return True
+    return False
