@@ -32,6 +32,8 @@ from tauro.types import Durability, StrPath
 _log = logging.getLogger("tauro.registry")
 ARTIFACTS: Final = "model_registry/artifacts"
 STAGING: Final = "model_registry/staging"
+DAMAGED: Final = "model_registry/damaged"
+"""Where damaged documents, and files in the way of others, are put aside."""
 
 
 class ArtifactStore:
@@ -121,11 +123,15 @@ class ArtifactStore:
         The version exists by now whatever happens here: who reads it next moves what was left.
         """
         try:
-            self._move(metadata.staging, artifact_key(metadata))
-        except (StorageExistsError, StorageNotFoundError):
-            return  # A reader was faster.
+            try:
+                self._move(metadata.staging, artifact_key(metadata))
+            except (StorageExistsError, StorageNotFoundError):
+                self._make_room(metadata)
         except StorageError as error:
             _log.warning("%s", error)
+
+    def _make_room(self, metadata: ModelMetadata) -> None:
+        """Do nothing: a reader was faster."""
 
     def _move(self, staging: str, key: str) -> None:
         self._quick.move(staging, key)
@@ -306,6 +312,24 @@ class LocalArtifactStore(ArtifactStore):
             _fs.rename(str(self._local_path(staging)), str(self._local_path(key)))
         except OSError:
             super()._move(staging, key)
+
+    def _make_room(self, metadata: ModelMetadata) -> None:
+        """Put files aside that are of an earlier version of this number, whose document was lost.
+
+        Where a reader was faster instead, nothing is left in staging: a rename is one step.
+        """
+        key = artifact_key(metadata)
+        if not self._storage.exists(metadata.staging):
+            return
+        aside = f"{DAMAGED}/{key.removeprefix('model_registry/')}.{new_id()}"
+        self._quick.move(key, aside)
+        _log.warning(
+            "The document of an earlier %s v%d was lost; its files are now in %r.",
+            metadata.name,
+            metadata.version,
+            aside,
+        )
+        self._move(metadata.staging, key)
 
     def download(
         self, metadata: ModelMetadata, destination: StrPath, progress: Progress | None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from tauro._internal._clock import now
 from tauro._internal._ids import created_at, new_id
 from tauro.errors import CorruptDataError, StorageExistsError
 from tauro.events import Operation
 from tauro.registry import _decide
-from tauro.registry._artifacts import ARTIFACTS, STAGING, artifact_key
+from tauro.registry._artifacts import ARTIFACTS, DAMAGED, STAGING, artifact_key
 from tauro.registry._core import RegistryCore
 from tauro.registry._index import MARKER
 from tauro.registry._ledger import METADATA, ModelLedger
@@ -22,7 +21,6 @@ from tauro.registry._rename import DONE
 from tauro.registry._verify import look_at_documents, lost_documents, mark_damage, read_index
 
 _log = logging.getLogger("tauro.registry")
-DAMAGED: Final = "model_registry/damaged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,3 +241,20 @@ def test_one_damaged_version_does_not_keep_the_others_from_a_repair(store: Path)
     assert registry.get_model_version("fraud", 2).version == 2
     with pytest.raises(ModelNotFoundError):
         registry.get_model_version("fraud", 3)
+
+
+def test_files_of_a_version_whose_document_was_lost_are_in_nobodys_way(
+    store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its number is given again; the new version has its own files, the old ones are kept."""
+    (store / INDEX).unlink()
+    (store / MODEL / "v2.json").unlink()
+    (tmp_path / "other.bin").write_bytes(b"other weights")
+    registry = opened(store)
+    assert registry.register_model("fraud", tmp_path / "other.bin").version == 2
+    registry.download_artifact("fraud", 2, tmp_path / "out")
+    assert (tmp_path / "out" / "other.bin").read_bytes() == b"other weights"
+    [aside] = (store / "model_registry" / "damaged").rglob("model.bin")
+    assert aside.read_bytes() == b"weights"
+    assert "was lost; its files are now in" in caplog.text
+    assert problems(store) == {}
