@@ -55,7 +55,8 @@ def _need_store(context: MLOpsContext) -> None:
 def _all_damage(context: MLOpsContext) -> Iterator[Damage]:
     yield from context.experiment_tracker.verify()
     for found in context.model_registry.verify():
-        yield Damage(found.path, found.problem)
+        remedy = ". `tauro store repair` puts it right." if found.repairable else ""
+        yield Damage(found.path, found.problem.rstrip(".") + remedy if remedy else found.problem)
     yield from verify_around(context.storage)
 
 

@@ -32,6 +32,9 @@ class _Mark(msgspec.Struct, frozen=True, kw_only=True):
     from_: str = msgspec.field(default="", name="from")
 
 
+_EDITED: Final = (
+    'If it was edited on purpose, remove its field "checksum" and run `tauro store compact`.'
+)
 _mark_decoder: Final = msgspec.json.Decoder(_Mark)
 _MARK: Final = ("format", "created_at", "at", "from")
 
@@ -130,6 +133,8 @@ def _look_at(storage: StorageBackend, key: str, name: str) -> str:
             return "it does not belong here"
     except msgspec.DecodeError as error:
         return f"it is not a mark of the registry: {error}"
+    except CorruptDataError as error:
+        return f"{error.message} {_EDITED}" if checksum_holds(data) is False else error.message
     except StorageError as error:
         return error.message
     return ""

@@ -82,7 +82,9 @@ def test_an_edited_version_is_named_and_refused_and_the_others_are_whole(store: 
         registry.get_model_version("fraud", 1)
     assert any("edited on purpose" in each for each in caught.value.suggestions)
     assert registry.get_model_version("fraud", 2).stage == "Production"
-    assert problems(store) == {f"{MODEL}/v1.json": True}
+    [problem] = opened(store).verify()
+    assert (problem.path, problem.repairable) == (f"{MODEL}/v1.json", True)
+    assert "tauro store compact" in problem.problem
 
 
 def test_an_edit_on_purpose_is_taken_as_the_message_says(store: Path) -> None:
