@@ -232,3 +232,29 @@ def test_what_cannot_be_processed_at_the_interpreters_exit_is_logged() -> None:
     assert done.stdout == "[2]\n"
     assert "no network" in done.stderr
     assert "1 operations wait" in done.stderr
+
+
+def test_one_batch_is_processed_at_a_time_whoever_asks() -> None:
+    entered, go_on, both = threading.Event(), threading.Event(), threading.Event()
+    batches: list[list[int]] = []
+
+    def slow(batch: list[int]) -> None:
+        if entered.is_set():
+            both.set()
+        entered.set()
+        assert go_on.wait(240)
+        batches.append(batch)
+
+    processor = BatchProcessor(process_func=slow, batch_size=2)
+    processor.add(1)
+    threads = [threading.Thread(target=processor.flush) for _ in range(3)]
+    threads[0].start()
+    assert entered.wait(240)
+    for thread in threads[1:]:
+        thread.start()
+    assert not both.wait(0.05)  # time for another to come in, were it let in
+    go_on.set()
+    for thread in threads:
+        thread.join(240)
+    assert batches == [[1]]
+    assert processor.pending_count == 0

@@ -149,3 +149,16 @@ def test_processes_share_it(tmp_path: Path) -> None:
         child.join(60)
         assert child.exitcode == 0
     assert [cache.get(str(number)) for number in range(60)] == list(range(60))
+
+
+def test_a_value_under_anothers_name_is_not_found(store: StorageBackend) -> None:
+    """Names are hashes; what stands there says itself whose it is."""
+    cache = StorageCache(store)
+    cache.set("mine", 1)
+    [path] = store.list_paths("cache")
+    data = store.read_bytes(path)
+    cache.set("yours", 2)
+    [other] = [name for name in store.list_paths("cache") if name != path]
+    store.write_bytes(other, data)
+    assert cache.get("yours") is None
+    assert cache.get("mine") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import shutil
 import threading
@@ -485,3 +486,18 @@ def test_where_neither_recording_nor_rolling_back_works_the_message_promises_not
     assert _files(root) == BEFORE
     assert len(kind.recover(root)) == 1
     assert _files(root) == AFTER
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/outside", "a/../../outside", ""])
+def test_a_record_that_leads_out_of_the_root_is_damage(root: Path, path: str) -> None:
+    """Whoever can write into the folder cannot have a recovery write anywhere else."""
+    folder = root / "_tauro" / "transactions" / "01forged"
+    folder.mkdir(parents=True)
+    (folder / "staged").write_bytes(b"evil")
+    (folder / "intent.json").write_text(
+        json.dumps([{"kind": "put", "path": path, "staged": "staged"}])
+    )
+    with pytest.raises(CorruptDataError, match="01forged"):
+        Transaction.recover(root)
+    assert _files(root) == BEFORE
+    assert [each.name for each in root.parent.iterdir()] == ["root"]

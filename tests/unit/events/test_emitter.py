@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from tauro._internal import _clock
 from tauro.errors import ValidationError
 from tauro.events import Event, EventEmitter, EventType
+from tauro.events._mailbox import Mailbox
 
 
 @pytest.fixture
@@ -363,3 +366,47 @@ def test_the_history_is_read_while_others_emit(emitter: EventEmitter) -> None:
 def test_a_negative_limit_is_refused(emitter: EventEmitter) -> None:
     with pytest.raises(ValidationError, match="limit is -1"):
         emitter.get_history(limit=-1)
+
+
+def test_a_listener_that_falls_behind_loses_the_newest_with_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+    got: list[int] = []
+
+    def slow(event: Event) -> None:
+        inside.set()
+        assert go_on.wait(240)
+        got.append(event.sequence)
+
+    box = Mailbox(slow, capacity=3)
+    with caplog.at_level(logging.WARNING, "tauro.events"):
+        for number in range(8):
+            box.put(Event(EventType.RUN_STARTED, {}, 0, number))
+            assert inside.wait(240)
+    assert box.dropped == 5
+    assert caplog.text.count("events behind") == 1
+    go_on.set()
+    assert box.drain(240)
+    assert got == [0, 1, 2]
+    box.put(Event(EventType.RUN_STARTED, {}, 0, 9))
+    assert box.drain(240)
+    assert got == [0, 1, 2, 9]
+    box.close()
+
+
+def test_what_was_emitted_last_is_delivered_before_the_program_ends() -> None:
+    code = (
+        "import threading\n"
+        "from tauro.events import EventEmitter\n"
+        "emitter = EventEmitter()\n"
+        "def listen(event):\n"
+        "    threading.Event().wait(0.05)\n"
+        "    print(event.data['n'], flush=True)\n"
+        "emitter.on('run.started', listen, asynchronous=True)\n"
+        "for n in range(3): emitter.emit('run.started', {'n': n})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
+    )
+    assert done.stdout.split() == ["0", "1", "2"]

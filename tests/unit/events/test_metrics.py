@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import re
 import threading
 from typing import Any
@@ -283,3 +284,27 @@ def test_a_label_that_cannot_be_sent_does_not_cost_the_page(metrics: MetricsColl
     metrics.increment("files", tags={"name": "caf\udce9"})
     page = metrics.to_prometheus().encode()
     assert b'tauro_user_files_total{name="caf?"} 1' in page
+
+
+def _count_in_child(metrics: MetricsCollector, answer: Any) -> None:
+    metrics.increment("jobs")
+    answer.send((metrics.get_counter("jobs"), metrics.get_counter("runs_started")))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+def test_a_forked_child_counts_from_nothing_also_when_the_lock_was_held(
+    metrics: MetricsCollector,
+) -> None:
+    """Both pages are added up, and what the parent counted is on the parent's."""
+    metrics.increment("jobs", 5)
+    metrics.add_system("runs_started", 3)
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+    with metrics._lock:
+        child = context.Process(target=_count_in_child, args=(metrics, send))
+        child.start()
+    assert receive.poll(240)
+    assert receive.recv() == (1, 0)
+    child.join(240)
+    assert metrics.get_counter("jobs") == 5
