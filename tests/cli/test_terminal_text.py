@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,3 +75,49 @@ def test_columns_line_up_under_wide_characters(tauro: Tauro, store: Path) -> Non
     head, *rows = tauro("runs", "list", "--store", store).out.splitlines()
     starts = {row.index("COMPLETED") for row in rows if "漢字" in row}
     assert starts == {head.index("Status") - 2}
+
+
+def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "tauro", *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_name_that_the_encoding_lacks_is_written_out(tmp_path: Path, encoding: str) -> None:
+    """It does not end the command, and a JSON document stays one."""
+    name = "漢字 👍 é"
+    with ExperimentTracker(tmp_path / "store", capture_environment=False) as tracker:
+        run = tracker.start_run(name=name).end()
+    listed = command("runs", "list", "--store", tmp_path / "store", PYTHONIOENCODING=encoding)
+    assert (listed.returncode, listed.stderr) == (0, b"")
+    assert rb"\u6f22\u5b57 \U0001f44d" in listed.stdout
+    shown = command(
+        "runs", "show", run, "--json", "--store", tmp_path / "store", PYTHONIOENCODING=encoding
+    )
+    assert shown.returncode == 0
+    assert json.loads(shown.stdout.decode(encoding))["name"] == name
+
+
+@pytest.mark.parametrize("kind", [["list"], ["list", "--json"]], ids=str)
+def test_a_reader_that_goes_is_no_failure(tmp_path: Path, kind: list[str]) -> None:
+    """As ``head`` does: no traceback, nothing from Python's exit, and the code of success."""
+    with ExperimentTracker(tmp_path / "store", capture_environment=False) as tracker:
+        for number in range(300):
+            tracker.start_run(name=f"{number} " + "x" * 240).end()
+    limit = ["-n", "300", "--store", str(tmp_path / "store")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tauro", "runs", *kind, *limit],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0

@@ -15,7 +15,7 @@ from tauro import __version__
 from tauro._internal._close import did_you_mean
 from tauro.cli._group import Group
 from tauro.cli._options import State, common_options
-from tauro.cli._output import Output
+from tauro.cli._output import Output, ReaderGoneError, print_what_can_be
 from tauro.errors import ExitCode, TauroError
 
 COMMANDS: Final = {
@@ -85,6 +85,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     state = State()
     output = Output(state)
+    print_what_can_be()
     try:
         logging.captureWarnings(capture=True)
         result = root.main(args=arguments, standalone_mode=False, obj=state, prog_name="tauro")
@@ -97,9 +98,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         output.status("Interrupted.")
         code = ExitCode.INTERRUPTED
         _leave_nodes_behind(code)
-    except BrokenPipeError:
-        # The reader of a pipe has gone (`tauro runs list | head`): nothing is left to say.
-        sys.stderr.close()
+    except ReaderGoneError:
+        # Nothing is left to say, not even when Python empties its buffers at the exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
         code = ExitCode.OK
     except OSError as error:
         code = output.failure(error, ExitCode.STORAGE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -23,6 +24,28 @@ _UNFOLDED = 32
 """The widest cell that is never folded; an id has 26 columns."""
 _NARROWEST = 10
 """What a column that is folded must have left for the table to be readable."""
+
+
+class ReaderGoneError(Exception):
+    """Nobody reads any more what a command prints, as after ``tauro runs list | head``."""
+
+
+def _print(text: str, stream: TextIO) -> None:
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError as error:  # of this pipe; click would take it for a failure
+        raise ReaderGoneError from error
+
+
+def print_what_can_be() -> None:
+    """Let a terminal or pipe that is not in UTF-8 get what it cannot hold written out.
+
+    A name in another script must not end a command. In a JSON document, what is written out so is
+    the escape that JSON itself has; see :meth:`Output.document`.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Output:
@@ -53,16 +76,18 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """Print a line for people; what a terminal would obey is shown written out."""
-        print(harmless(text), file=sys.stderr if self.json else sys.stdout, flush=True)
+        _print(harmless(text), sys.stderr if self.json else sys.stdout)
 
     def status(self, text: str) -> None:
         """Print a line that is not part of the result."""
-        print(harmless(text), file=sys.stderr, flush=True)
+        _print(harmless(text), sys.stderr)
 
     def document(self, data: Any) -> None:
         """Print the one JSON document, or, with :meth:`json_lines`, one of them."""
         indent = None if self._state.lines else 2
-        print(json.dumps(to_json(data), indent=indent, ensure_ascii=False), flush=True)
+        # Beyond 16 bits Python's own way of writing a character out is not JSON's.
+        plain = (getattr(sys.stdout, "encoding", None) or "utf-8").lower() not in ("utf-8", "utf8")
+        _print(json.dumps(to_json(data), indent=indent, ensure_ascii=plain), sys.stdout)
 
     def result(self, data: Any, render: Callable[[], None]) -> None:
         """Print a result: the document with ``--json``, otherwise whatever ``render`` prints."""
