@@ -191,6 +191,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     target = given[1:] if as_module else given
     if not target or target[0] in ("-h", "--help"):
         raise SystemExit("usage: python -m tauro.compat (script.py | -m module) [arguments …]")
+    if not as_module and not os.path.exists(target[0]):
+        raise SystemExit(f"python -m tauro.compat: there is no file {target[0]!r}")
     import runpy
 
     enable()

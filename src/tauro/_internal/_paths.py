@@ -32,7 +32,7 @@ def check_key(path: StrPath) -> str:
     Raises:
         PathNotAllowedError: It is no such key.
     """
-    key = path if isinstance(path, str) else os.fspath(path)
+    key = path if isinstance(path, str) else _as_text(path)
     if not _KEY.match(key):
         if any(part.startswith(TMP_PREFIX) for part in key.split("/")):
             raise PathNotAllowedError(
@@ -58,6 +58,16 @@ def check_key(path: StrPath) -> str:
             f"The storage key {key[:80]!r}… is longer than {_LONGEST_KEY} bytes.",
             context={"path": key[:200]},
             suggestions=["Use fewer folders, or shorter names."],
+        )
+    return key
+
+
+def _as_text(path: object) -> str:
+    key = os.fspath(path) if isinstance(path, os.PathLike) else None
+    if not isinstance(key, str):
+        raise PathNotAllowedError(
+            f"Got a {type(path).__name__} where a storage key is expected.",
+            context={"type": type(path).__name__},
         )
     return key
 

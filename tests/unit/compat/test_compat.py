@@ -295,3 +295,45 @@ def test_each_older_module_has_every_name_it_lists_and_no_other(tmp_path: Path) 
         command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_script_that_is_not_there_is_said_in_a_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tauro.compat", "missing.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "python -m tauro.compat: there is no file 'missing.py'\n"
+
+
+SPAWNING = """
+import multiprocessing
+import tauro.compat
+
+tauro.compat.enable()
+from engine.mlops.cache import LRUCache
+
+
+def is_ours(name):
+    import tauro.cache
+    return getattr(tauro.cache, name) is LRUCache
+
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(is_ours, ["LRUCache"]))
+"""
+
+
+def test_a_script_that_spawns_enables_them_itself(tmp_path: Path) -> None:
+    script = tmp_path / "spawning.py"
+    script.write_text(SPAWNING)
+    for command in ([str(script)], ["-m", "tauro.compat", str(script)]):
+        done = subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, timeout=240, check=False
+        )
+        assert done.stdout == "[True]\n", done.stderr

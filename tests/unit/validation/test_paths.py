@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +77,11 @@ def test_a_root_that_only_begins_alike_is_outside(tmp_path: Path) -> None:
     (tmp_path / "root" / "link").symlink_to(tmp_path / "rootling")
     with pytest.raises(PathNotAllowedError):
         PathValidator(tmp_path / "root").resolve("link/x")
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"f", ...])
+def test_what_is_no_path_at_all_is_refused(tmp_path: Path, wrong: Any) -> None:
+    paths = PathValidator(tmp_path)
+    for check in (paths.validate_key, paths.resolve, paths.validate_source):
+        with pytest.raises(PathNotAllowedError, match=f"Got a {type(wrong).__name__} where"):
+            check(wrong)
