@@ -201,3 +201,37 @@ def test_a_version_deleted_of_late_is_not_collected_before_its_time(
         assert context.model_registry.get_model_version("fraud").version == 1
         context.model_registry.delete_model_version("fraud", 1)
     assert tauro("store", "gc", "--json").json["versions"] == [{"name": "fraud", "version": 1}]
+
+
+def test_a_dry_run_says_what_would_go_and_changes_nothing(
+    tauro: Tauro, store: str, here: Path
+) -> None:
+    """What it says is what then goes; what is not old enough is in neither."""
+    with MLOpsContext() as context:
+        tracker, registry = context.experiment_tracker, context.model_registry
+        tracker.create_experiment("whole")
+        with tracker.start_run(experiment_name="whole") as inside:
+            inside.log_metric("loss", 1.0)
+        tracker.delete_experiment(inside.experiment_id)
+        tracker.delete_run(store)
+        registry.delete_model_version("fraud", 1)
+    before = {path: path.read_bytes() for path in here.rglob("*.json") if "_tauro" not in str(path)}
+    assert tauro("store", "gc", "--dry-run", "--older-than-days", 1, "--json").json == {
+        "runs": [],
+        "experiments": [],
+        "versions": [],
+        "staging": 0,
+    }
+    planned = tauro("store", "gc", "--dry-run", "--json").json
+    after = {path: path.read_bytes() for path in here.rglob("*.json") if "_tauro" not in str(path)}
+    assert after == before
+    assert planned == {
+        "runs": sorted([store, inside.run_id]),
+        "experiments": [inside.experiment_id],
+        "versions": [{"name": "fraud", "version": 1}],
+        "staging": 0,
+    }
+    gone = tauro("store", "gc", "--json").json
+    assert {**gone, "runs": sorted(gone["runs"])} == planned
+    assert tauro("store", "gc", "--dry-run", "--json").json["runs"] == []
+    assert tauro("store", "verify").code == 0

@@ -99,13 +99,14 @@ def repair() -> None:
 
 @command.command("gc")
 @click.option("--older-than-days", default=0.0, show_default=True, help="Only deleted so long ago.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @store_options
-def gc(older_than_days: float) -> None:
+def gc(older_than_days: float, dry_run: bool) -> None:
     """Remove for good the runs, models and versions that are marked as deleted."""
     from tauro.mlops import collect_garbage
 
     output = Output.current()
-    gone = collect_garbage(open_context(), older_than_days=older_than_days)
+    gone = collect_garbage(open_context(), older_than_days=older_than_days, dry_run=dry_run)
     counts = {what: len(each) if isinstance(each, list) else each for what, each in gone.items()}
     output.result(gone, lambda: output.pairs(counts))
 

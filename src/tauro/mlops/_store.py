@@ -148,8 +148,15 @@ def _repair_mark(storage: StorageBackend) -> list[str]:
     return []
 
 
-def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> dict[str, Any]:
+def collect_garbage(
+    context: MLOpsContext, *, older_than_days: float = 0.0, dry_run: bool = False
+) -> dict[str, Any]:
     """Remove for good what was deleted at least so long ago; return what went.
+
+    Args:
+        context: Of the store.
+        older_than_days: Only what was deleted at least so long ago.
+        dry_run: Only tell what would go.
 
     Returns:
         The ids of ``runs`` and ``experiments``; model ``versions`` by name and number; and how many
@@ -165,5 +172,7 @@ def collect_garbage(context: MLOpsContext, *, older_than_days: float = 0.0) -> d
             suggestions=["0 removes all that is marked as deleted, 30 what was a month ago."],
         )
     _need_store(context)
-    gone = context.model_registry.gc(deleted_for=timedelta(days=older_than_days))
-    return {**context.experiment_tracker.gc(older_than_days=older_than_days), **gone}
+    age = timedelta(days=older_than_days)
+    versions = context.model_registry.gc(deleted_for=age, dry_run=dry_run)
+    runs = context.experiment_tracker.gc(older_than_days=older_than_days, dry_run=dry_run)
+    return {**runs, **versions}

@@ -166,7 +166,11 @@ class RemoveVerbs(RegistryBase):
     # Upkeep
 
     def gc(
-        self, *, deleted_for: timedelta = timedelta(days=30), staged_for: timedelta = timedelta(1)
+        self,
+        *,
+        deleted_for: timedelta = timedelta(days=30),
+        staged_for: timedelta = timedelta(1),
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """Remove for good what nobody can ask for any more; return what was removed.
 
@@ -175,13 +179,14 @@ class RemoveVerbs(RegistryBase):
                 and their history stay.
             staged_for: Files of registrations that began at least this long ago and never came to
                 be.
+            dry_run: Only tell what would be removed.
         """
-        purged = _upkeep.purge_deleted(self._core, deleted_for, "gc")
-        for name, _ in purged:
+        purged = _upkeep.purge_deleted(self._core, deleted_for, "gc", dry_run=dry_run)
+        for name, _ in () if dry_run else purged:
             self._index.note(name)
         return {
             "versions": [{"name": name, "version": version} for name, version in purged],
-            "staging": _upkeep.remove_staging(self._core, staged_for),
+            "staging": _upkeep.remove_staging(self._core, staged_for, dry_run=dry_run),
         }
 
     def verify(self, *, hashes: bool = True) -> list[_verify.RegistryProblem]:

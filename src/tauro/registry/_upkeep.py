@@ -102,7 +102,7 @@ def roll_forward(core: RegistryCore) -> int:
     return moved
 
 
-def remove_staging(core: RegistryCore, older_than: timedelta) -> int:
+def remove_staging(core: RegistryCore, older_than: timedelta, *, dry_run: bool = False) -> int:
     """Remove staging folders of registrations that never came to be; return how many."""
     limit = now() - older_than
     old = {name for name in core.artifacts.staged() if created_at(name) < limit}
@@ -119,7 +119,7 @@ def remove_staging(core: RegistryCore, older_than: timedelta) -> int:
                 return 0
             used.add(document.staging)
     removed = [name for name in sorted(old) if f"{STAGING}/{name}" not in used]
-    for name in removed:
+    for name in () if dry_run else removed:
         core.artifacts.discard(f"{STAGING}/{name}")
     return len(removed)
 
@@ -133,7 +133,9 @@ def _purge(core: RegistryCore, ledger: ModelLedger, name: str, number: int, why:
     )
 
 
-def purge_deleted(core: RegistryCore, older_than: timedelta, why: str) -> list[tuple[str, int]]:
+def purge_deleted(
+    core: RegistryCore, older_than: timedelta, why: str, *, dry_run: bool = False
+) -> list[tuple[str, int]]:
     """Remove the files of versions that were deleted long enough ago; return which."""
     limit = now() - older_than
     purged = []
@@ -144,8 +146,9 @@ def purge_deleted(core: RegistryCore, older_than: timedelta, why: str) -> list[t
             if gone is None or gone.at > limit or state.moved_to:
                 continue
             if not state.of(number).purged:
-                _purge(core, ledger, name, number, why)
                 purged.append((name, number))
-            if ledger.state.of(number).purged:
+                if not dry_run:
+                    _purge(core, ledger, name, number, why)
+            if not dry_run and ledger.state.of(number).purged:
                 core.artifacts.discard(f"{ARTIFACTS}/{folder_of(name)}/v{number}")
     return purged

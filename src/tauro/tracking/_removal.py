@@ -80,6 +80,20 @@ class Removal:
             "experiments": [book.experiment_id for book in experiments],
         }
 
+    def plan(self) -> dict[str, list[str]]:
+        """Return what :meth:`run` would remove now; nothing is changed."""
+        with index_errors(self._root):
+            books = self._catalogue.experiments(include_deleted=True)
+        alone = [run for run in self._runs(filter="lifecycle != 'active'") if self._is_due(run)]
+        runs = {run.run_id for run in alone if not self._is_written(run)}
+        experiments = []
+        for book in filter(self._is_due, books):
+            inside = self._runs(experiment_ids=[book.experiment_id])
+            if not any(map(self._is_written, inside)):
+                runs |= {run.run_id for run in inside}
+                experiments.append(book.experiment_id)
+        return {"runs": sorted(runs), "experiments": experiments}
+
     def _is_due(self, record: RunRecord | ExperimentRecord) -> bool:
         if record.lifecycle == "active":
             return False

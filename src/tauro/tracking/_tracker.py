@@ -175,7 +175,7 @@ class ExperimentTracker(ReadVerbs):
             self._catalogue.publish(timeout=PUBLISH_TIMEOUT)
         return done
 
-    def gc(self, *, older_than_days: float = 0.0) -> dict[str, list[str]]:
+    def gc(self, *, older_than_days: float = 0.0, dry_run: bool = False) -> dict[str, list[str]]:
         """Remove deleted runs, and deleted experiments with all their runs, for good.
 
         Their artifacts and metrics go with them, and the names of the experiments become free. A
@@ -184,6 +184,7 @@ class ExperimentTracker(ReadVerbs):
 
         Args:
             older_than_days: Only those deleted at least so long ago.
+            dry_run: Only tell what would go.
 
         Returns:
             The ids of the ``runs`` and ``experiments`` that went.
@@ -192,7 +193,8 @@ class ExperimentTracker(ReadVerbs):
             TrackingValidationError: ``older_than_days`` is no number of days; nothing was removed.
         """
         before = _days_ago(older_than_days)
-        self._opened_for_writing()
+        if not dry_run:
+            self._opened_for_writing()
         removal = Removal(
             self._documents,
             self._catalogue,
@@ -202,6 +204,8 @@ class ExperimentTracker(ReadVerbs):
             before=before,
             root=self._root,
         )
+        if dry_run:
+            return removal.plan()
         gone = removal.run()
         self.storage.remove_temporaries()
         remove_staging(self.storage)
