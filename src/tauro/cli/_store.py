@@ -87,6 +87,7 @@ def repair() -> None:
         output.pairs(
             {
                 "registry entries completed or brought back": done["registry"],
+                "documents of runs and experiments brought back": done["documents"],
                 "abandoned runs ended as failed": len(done["runs"]),
                 "points moved to new parts": done["points"],
             }

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tauro.errors import ValidationError
 from tauro.events import Operation
+from tauro.mlops._export import disk_errors
 from tauro.mlops._verify import mark_damage, verify_around
+from tauro.mlops._verify_documents import bring_back_documents
 from tauro.storage import StorageBackend, read_format
 from tauro.storage._format import FORMAT_KEY, renew_format
 from tauro.tracking import Damage
@@ -110,8 +112,9 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
 
     Returns:
         ``registry``: how many registrations and renamings were completed, and documents of models
-        brought back from the index; ``runs``: the ids of the abandoned
-        runs that were ended as FAILED; ``points``: how many points of metrics went to new parts;
+        brought back from the index; ``documents``: how many of runs and experiments were brought
+        back from what was published and from journals; ``runs``: the ids of the abandoned runs that
+        were ended as FAILED; ``points``: how many points of metrics went to new parts;
         ``put_aside``: damaged files, where they are now.
 
     Raises:
@@ -120,25 +123,28 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
     _need_store(context)
 
     def repair(_: dict[str, Any]) -> dict[str, Any]:
-        marks = _repair_mark(context.storage)
-        repaired = context.experiment_tracker.repair()
-        models = context.model_registry.repair()
-        done = repaired.compactions
-        return {
-            "registry": models.completed + models.restored,
-            "runs": repaired.ended,
-            "points": sum(each.points for each in done),
-            "put_aside": [
-                *marks,
-                *models.put_aside,
-                *(path for each in done for path in each.put_aside),
-            ],
-        }
+        with disk_errors(f"The repair of {context.storage.uri}"):
+            return _repair(context)
 
     data = {"location": context.storage.uri}
     return context.observers.perform(
         Operation.STORE_REPAIR, data, repair, lambda done: {**data, **done}
     )
+
+
+def _repair(context: MLOpsContext) -> dict[str, Any]:
+    marks = _repair_mark(context.storage)
+    brought_back, documents = bring_back_documents(context.storage)
+    repaired = context.experiment_tracker.repair()
+    models = context.model_registry.repair()
+    metrics = [path for each in repaired.compactions for path in each.put_aside]
+    return {
+        "registry": models.completed + models.restored,
+        "documents": brought_back,
+        "runs": repaired.ended,
+        "points": sum(each.points for each in repaired.compactions),
+        "put_aside": [*marks, *documents, *models.put_aside, *metrics],
+    }
 
 
 def _repair_mark(storage: StorageBackend) -> list[str]:

@@ -1,4 +1,7 @@
-"""Documents of runs and experiments beside what was published of them, and what journals hold."""
+"""Documents of runs and experiments beside what was published of them, and what journals hold.
+
+What differs is damage; what is lost is brought back.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tauro._internal import _fs
+from tauro._internal._ids import new_id
 from tauro.errors import StorageNotFoundError
-from tauro.storage import StorageBackend
+from tauro.storage import StorageBackend, SupportsLocalPath, SupportsLocks
 from tauro.tracking import Damage
 from tauro.tracking._catalogue._entry import Entry, EntryKind, decode_entries
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
 from tauro.tracking._catalogue._state import State, read_state
-from tauro.tracking._documents import ROOT, experiment_key, run_key
+from tauro.tracking._documents import ROOT, experiment_key, readable, run_key
 from tauro.tracking._models import ExperimentRecord, RunRecord, decode_experiment, decode_run
 from tauro.tracking._standing import StandingRuns
 
@@ -111,7 +115,7 @@ class _Journaled:
         is_gone: Whether it was removed for good.
     """
 
-    recorded: dict[int, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    recorded: dict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     in_place: int = 0
     is_gone: bool = False
 
@@ -134,7 +138,7 @@ def verify_against_journals(storage: StorageBackend, layout: Layout) -> Iterator
             continue
         except msgspec.DecodeError:
             continue  # Whoever reads the documents names it.
-        recorded = known.recorded.get(rev, set())
+        recorded = known.recorded.get(rev, [])
         if rev < known.in_place or (
             recorded and msgspec.json.format(data, indent=-1) not in recorded
         ):
@@ -151,7 +155,7 @@ def _journaled(layout: Layout) -> dict[str, _Journaled]:
             if entry.kind is EntryKind.GONE:
                 known.is_gone = True
             else:
-                known.recorded[entry.rev].add(entry.document)
+                known.recorded[entry.rev].append(entry.document)
             if entry.kind is not EntryKind.AHEAD:
                 # Of one slot all but the last were carried out.
                 last = before.get(entry.slot)
@@ -183,3 +187,77 @@ def _was_removed(layout: Layout, record: RunRecord | ExperimentRecord) -> bool:
         if any((each.experiment_id, each.run_id) == wanted for each in gone):
             return True
     return False
+
+
+# Bringing back
+
+
+def bring_back_documents(storage: StorageBackend) -> tuple[int, list[str]]:
+    """Put documents of runs and experiments in place again that are damaged or gone.
+
+    Each as the latest that a published index or a journal holds of it.
+
+    Returns:
+        How many, and where those that were damaged are now.
+    """
+    count, aside = 0, list[str]()
+    if not (isinstance(storage, SupportsLocalPath) and isinstance(storage, SupportsLocks)):
+        return count, aside
+    layout = Layout(str(storage.local_path()))
+    for key, document in _lost(storage, layout).items():
+        record = _decode(key, document)
+        lock = f"run/{record.run_id}" if isinstance(record, RunRecord) else "experiments"
+        with storage.lock(lock):
+            if _is_readable(storage, key):
+                continue  # Somebody else was faster.
+            if storage.exists(key):
+                aside.append(f"{ROOT}/damaged/{key.removeprefix(f'{ROOT}/')}.{new_id()}")
+                storage.write_bytes(aside[-1], storage.read_bytes(key))
+            storage.write_bytes(key, readable(document))
+        count += 1
+    for damage in verify_against_views(storage, layout):
+        if damage.path.endswith(".parquet"):
+            storage.delete(damage.path)  # It is made anew with the next publication.
+    return count, aside
+
+
+def _lost(storage: StorageBackend, layout: Layout) -> dict[str, bytes]:
+    """Return the latest of each document that cannot be read, by key."""
+    ahead = StandingRuns(storage).ahead()
+    found: dict[str, tuple[int, bytes]] = {}
+    for record, document in _published(layout):
+        key = _key_of(record)
+        if not _is_readable(storage, key):
+            found[key] = (record.rev, document)
+    for key, known in _journaled(layout).items():
+        if known.is_gone:
+            found.pop(key, None)
+        elif (known.in_place or key in found) and not _is_readable(storage, key):
+            rev = max(known.recorded)
+            found[key] = max(found.get(key, (0, b"")), (rev, known.recorded[rev][-1]))
+    return {
+        key: document
+        for key, (_, document) in found.items()
+        if key not in ahead and _decode(key, document).lifecycle != "removing"
+    }
+
+
+def _published(layout: Layout) -> Iterator[tuple[RunRecord | ExperimentRecord, bytes]]:
+    """Yield the documents of every view that is what was published."""
+    state = read_state(layout)
+    for experiment_id, wanted in (state.views if state is not None else {}).items():
+        folder = f"runs/{experiment_id}" if experiment_id else "experiments"
+        data = read_or_none(os.path.join(layout.root, ROOT, folder, "index.parquet"))
+        index = None if data is None else _index(data)
+        if index is not None and (index.serial, index.checksum) == (wanted.serial, wanted.checksum):
+            decode = decode_run if experiment_id else decode_experiment
+            for document in index.documents(range(len(index))):
+                yield decode(document), document
+
+
+def _is_readable(storage: StorageBackend, key: str) -> bool:
+    try:
+        _decode(key, storage.read_bytes(key))
+    except (StorageNotFoundError, msgspec.DecodeError):
+        return False
+    return True

@@ -251,7 +251,7 @@ class ExperimentTracker(ReadVerbs):
         for record in undecided_runs(self.storage):
             self._documents.update_run(record.experiment_id, record.run_id, lambda _: None)
         with index_errors(self._root):
-            self._catalogue.repair(timeout=PUBLISH_TIMEOUT)
+            self._catalogue.publish(timeout=PUBLISH_TIMEOUT)
         return Repair(compactions=done, ended=[record.run_id for record in abandoned])
 
     def __enter__(self) -> Self:

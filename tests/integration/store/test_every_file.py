@@ -83,8 +83,13 @@ LOST = (
     Listed("model_registry/artifacts/*", (FLIP, CUT, REMOVE), "files are kept once"),
     Listed("_tauro/writers/*", (FLIP, CUT), "a process gives the next sign within ten seconds"),
     Listed("*/metadata/old/*", (FLIP, CUT, REMOVE), "the index holds no model under its old name"),
+    Listed("*/runs/*.json", (FLIP,), "what can be read as a run's is taken for it"),
+    Listed("*/experiments/0*.json", (FLIP,), "as a run's"),
+    Listed("*/metrics/*", (FLIP, CUT, REMOVE), "points are kept once"),
+    Listed("experiment_tracking/artifacts/*", (FLIP, CUT, REMOVE), "files are kept once"),
+    Listed("audit/*", (FLIP, CUT, REMOVE), "records are kept once"),
 )
-"""What `repair` cannot bring back, beside runs and experiments, whose files are kept once."""
+"""What `repair` cannot bring back."""
 
 ENDED = (
     Listed("_tauro/writers/*", (REMOVE,), "a process without a sign of life has ended: its open "
@@ -322,8 +327,7 @@ def test_repair_keeps_what_is_whole(
                 )
                 if not touched:
                     assert path.read_bytes() == content, (what, path)
-            come_back = part in ("_tauro", "model_registry") and not ended
-            if come_back and not fits(there, store, damage, LOST):
+            if not ended and not fits(there, store, damage, LOST):
                 assert problems(store) == [], what
                 assert {**after, "audit": None} == {**expected, "audit": None}, what
             shutil.rmtree(store)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tauro.errors import StoreFormatError
+from tauro.errors import StoreFormatError, ValidationError
 from tauro.events import Event, FileAuditSink, HookType, Observers
 from tauro.mlops import (
     MLOpsContext,
@@ -85,15 +85,18 @@ def test_a_hook_stops_a_verb_before_anything_is_done(
     assert record.outcome == "refused"
 
 
-def test_a_hook_may_send_an_export_elsewhere(
+def test_a_hook_sends_no_export_elsewhere(
     context: MLOpsContext, observers: Observers, tmp_path: Path
 ) -> None:
+    """It may look, or raise: the copy is where the caller says, or nowhere."""
     elsewhere = str(tmp_path / "elsewhere")
     observers.hooks.register(
         HookType.PRE_STORE_EXPORT, lambda data: {**data, "destination": elsewhere}
     )
-    assert export_store(context, tmp_path / "copy")["destination"] == elsewhere
+    with pytest.raises(ValidationError, match="changed destination"):
+        export_store(context, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("verb", [migrate_store, lambda store: export_store(store, "copy")])

@@ -16,7 +16,7 @@ from tauro.tracking._catalogue._loader import Loader
 from tauro.tracking._catalogue._page import RunPage
 from tauro.tracking._catalogue._publish import Publisher
 from tauro.tracking._catalogue._select import Rows, Sorter, passing
-from tauro.tracking._catalogue._state import is_damaged, read_state
+from tauro.tracking._catalogue._state import read_state
 from tauro.tracking._catalogue._token import decode_token, encode_token, query_digest
 from tauro.tracking._catalogue._view import View
 from tauro.tracking._catalogue._writer import JournalWriter, Recording
@@ -341,11 +341,6 @@ class RunCatalogue:
         finally:
             self._recorded |= recorded and not done
         return done
-
-    def repair(self, *, timeout: float) -> None:
-        """Publish anew where what tells what was published is damaged."""
-        if is_damaged(self._layout):
-            self.publish(timeout=timeout)
 
     def publish_if_due(self) -> None:
         """Publish if this process recorded something and last published a while ago.
