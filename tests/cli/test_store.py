@@ -235,3 +235,16 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(
     assert {**gone, "runs": sorted(gone["runs"])} == planned
     assert tauro("store", "gc", "--dry-run", "--json").json["runs"] == []
     assert tauro("store", "verify").code == 0
+
+
+@pytest.mark.parametrize("name", ["copy.zip", "copy.tar.xz", "COPY.7Z"])
+def test_an_archive_of_another_kind_is_no_folder_of_that_name(
+    tauro: Tauro, store: str, here: Path, name: str
+) -> None:
+    before = sorted(path.name for path in here.iterdir())
+    refused = tauro("store", "export", name)
+    assert (refused.code, "Archives are .tar" in refused.err) == (2, True)
+    assert sorted(path.name for path in here.iterdir()) == before
+    (here / name).write_bytes(b"PK")
+    assert tauro("store", "import", name, "--store", "other").code == 2
+    assert not (here / "other").exists()

@@ -12,10 +12,11 @@ from typing import IO, Final, cast
 
 from tauro._internal import _fs
 from tauro._internal._paths import check_key
-from tauro.errors import CorruptDataError, PathNotAllowedError
+from tauro.errors import CorruptDataError, PathNotAllowedError, ValidationError
 from tauro.storage._format import FORMAT_KEY
 
 SUFFIXES: Final = (".tar", ".tar.gz", ".tgz")
+_OTHERS: Final = (".zip", ".7z", ".rar", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".lz4")
 _CHUNK: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
 _UNREADABLE: Final = (
@@ -29,7 +30,16 @@ _UNREADABLE: Final = (
 
 
 def is_archive(path: str) -> bool:
-    """Tell whether a path is named as an archive."""
+    """Tell whether a path is named as an archive.
+
+    Raises:
+        ValidationError: It is named as one of a kind that is not made here.
+    """
+    if path.lower().endswith(_OTHERS) and not _fs.is_dir(path):
+        raise ValidationError(
+            f"{path} is named as an archive of a kind that Tauro does not make or read.",
+            suggestions=[f"Archives are {', '.join(SUFFIXES)}; any other name is a folder."],
+        )
     return path.endswith(SUFFIXES)
 
 

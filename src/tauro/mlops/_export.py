@@ -150,11 +150,12 @@ def _copy(
             context={"path": target},
             suggestions=["Name a file or folder that does not exist."],
         )
+    packed = is_archive(target)
     need_store(storage)
     staged = _fs.temporary_name(os.path.dirname(target))
     try:
         facts = _Snapshot(storage, staged).take(experiments)
-        if is_archive(target):
+        if packed:
             pack(staged, target)
         else:
             _fs.rename(staged, target)
