@@ -27,11 +27,13 @@ from tauro.tracking._standing import StandingRuns
 
 
 def read_or_none(path: str) -> bytes | None:
-    """Return the bytes of a file, None where there is none."""
+    """Return the bytes of a file, None where there is none; a folder in its place has none."""
     try:
         return _fs.read_bytes(path)
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        return b""
 
 
 def verify_against_views(storage: StorageBackend, layout: Layout) -> Iterator[Damage]:

@@ -59,6 +59,12 @@ def garble(file: Path) -> None:
     file.write_bytes(b"".join([b"#" * 20 + b"\n", *lines[1:]]))
 
 
+def folder(file: Path) -> None:
+    """Find a folder in its place."""
+    file.unlink()
+    (file / "deep").mkdir(parents=True)
+
+
 def stranger(name: str) -> Damager:
     """Put a file beside one."""
 
@@ -72,13 +78,13 @@ RUNS, POINTS = "experiment_tracking/runs/*", "experiment_tracking/metrics/*"
 EXPERIMENTS, ARTIFACTS = "experiment_tracking/experiments", "experiment_tracking/artifacts"
 MODEL, FILES = "model_registry/metadata/fraud", "model_registry/artifacts/fraud"
 CASES: list[tuple[str, Damager]] = [
-    *((f"{POINTS}/*.seg", each) for each in (flip,)),
-    *((f"{POINTS}/part-*.parquet", each) for each in (flip, truncate, remove)),
+    *((f"{POINTS}/*.seg", each) for each in (flip, folder)),
+    *((f"{POINTS}/part-*.parquet", each) for each in (flip, truncate, remove, folder)),
     *((f"{POINTS}/summary-*.parquet", each) for each in (flip, truncate, remove)),
     *((f"{POINTS}/manifest-*.json", each) for each in (flip, truncate)),
     *((f"{RUNS}/0*.json", each) for each in (truncate, change, remove)),
-    *((f"{RUNS}/index.parquet", each) for each in (flip, truncate)),
-    *((f"{EXPERIMENTS}/index.parquet", each) for each in (flip, truncate)),
+    *((f"{RUNS}/index.parquet", each) for each in (flip, truncate, folder)),
+    *((f"{EXPERIMENTS}/index.parquet", each) for each in (flip, truncate, folder)),
     *((f"{EXPERIMENTS}/0*.json", each) for each in (truncate,)),
     *((f"{EXPERIMENTS}/names/*.json", each) for each in (truncate, remove)),
     *((f"{ARTIFACTS}/*/notes/a.txt", each) for each in (flip, truncate, change, remove)),

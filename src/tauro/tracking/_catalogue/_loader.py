@@ -197,7 +197,7 @@ class Loader:
                 if index.serial == wanted.serial:
                     return None  # Not what was published: pages vouch for their values only.
                 index.verify()  # Published, and not yet under a state that vouches for it.
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
             return None
         return index
 

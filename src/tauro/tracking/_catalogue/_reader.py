@@ -56,6 +56,8 @@ class JournalReader:
         for entry in _fs.list_dir(self._layout.journal):
             if not entry.name.endswith(JOURNAL_SUFFIX) or _fs.is_temporary(entry.name):
                 continue
+            if entry.is_dir():
+                continue  # put there by hand; no journal of ours
             if entry.name not in self._folded:
                 self._tail_file(entry, found)
                 unseen.discard(entry.name)

@@ -473,3 +473,14 @@ def test_the_pid_is_no_part_of_a_file_name(store: Store) -> None:
     """Journals of containers that all are process 1 do not collide."""
     store.put(*RUNS)
     assert all(str(os.getpid()) != path.stem for path in store.journals())
+
+
+def test_a_folder_in_the_place_of_a_view_is_no_view(store: Store) -> None:
+    """A view may be lost; what stands where it was does not keep the runs from being found."""
+    store.put(*RUNS)
+    assert store.catalogue.publish()
+    wanted = store.fresh().ids()
+    store.index_path().unlink()
+    (store.index_path() / "of somebody").mkdir(parents=True)
+    (store.journal / "of-somebody.journal").mkdir()
+    assert store.fresh().ids() == wanted == store.ids()
