@@ -114,11 +114,15 @@ def truncate_fd(fd: int, size: int, path: str) -> None:
     os.ftruncate(fd, size)
 
 
-def try_lock_fd(fd: int, path: str) -> bool:
+NO_LOCKS: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def try_lock_fd(fd: int, path: str, *, needed: bool = False) -> bool:
     """Take the exclusive lock of an open file without waiting; tell whether it was free.
 
     The lock belongs to this opening of the file: it ends when the last descriptor of it is closed,
-    also by the death of the process. Where the file system has no locks, it counts as free.
+    also by the death of the process. Where the file system has no locks, it counts as free, or
+    where it is needed it is an error.
     """
     _before("lock", path)
     if sys.platform == "win32":
@@ -128,7 +132,7 @@ def try_lock_fd(fd: int, path: str) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return False
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+        if needed or error.errno not in NO_LOCKS:
             raise
     return True
 
@@ -345,29 +349,6 @@ def is_dir(path: str) -> bool:
     """Tell whether a real folder (not a link to one) is at ``path``."""
     found = stat(path)
     return found is not None and stat_module.S_ISDIR(found.st_mode)
-
-
-def file_system_type(folder: str) -> str:
-    """Return the kind of file system (``ext4``, ``nfs``) that a folder is or would be on.
-
-    Empty where the platform does not tell.
-    """
-    try:
-        _before("mounts", folder)
-        with open("/proc/self/mountinfo", encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return ""
-    path = os.path.realpath(folder)
-    best, found = "", ""
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        # The kernel writes a space in a path as \040.
-        mount = before.split()[4].replace("\\040", " ")
-        inside = path == mount or path.startswith(mount.rstrip("/") + "/")
-        if inside and len(mount) >= len(best):
-            best, found = mount, after.split()[0]
-    return found
 
 
 # Copies

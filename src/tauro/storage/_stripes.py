@@ -19,7 +19,7 @@ from typing import Final
 
 from tauro._internal import _fs
 from tauro.concurrency import FileLock
-from tauro.errors import LockTimeoutError
+from tauro.errors import LockTimeoutError, StorageError
 
 if sys.platform != "win32":
     import fcntl
@@ -40,6 +40,7 @@ def take(file: str, name: str, timeout: float) -> Callable[[], None]:
 
     Raises:
         LockTimeoutError: It was not free in time.
+        StorageError: The file system has no locks.
         OSError: The file cannot be opened.
     """
     if sys.platform == "win32":
@@ -66,7 +67,7 @@ def take(file: str, name: str, timeout: float) -> Callable[[], None]:
 
 def _wait_for(fd: int, file: str, name: str, timeout: float) -> None:
     wait, until = 0.0002, time.monotonic() + timeout
-    while not _fs.try_lock_fd(fd, file):
+    while not _is_taken(fd, file):
         if time.monotonic() >= until:
             raise LockTimeoutError(
                 f"The lock of {name!r} ({file}) was not free within {timeout:g} s; nothing was "
@@ -77,3 +78,19 @@ def _wait_for(fd: int, file: str, name: str, timeout: float) -> None:
         # Not in step with the others, or the same one would win for ever.
         time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
         wait = min(wait * 2, _LONGEST_WAIT)
+
+
+def _is_taken(fd: int, file: str) -> bool:
+    try:
+        return _fs.try_lock_fd(fd, file, needed=True)
+    except OSError as error:
+        if error.errno not in _fs.NO_LOCKS:
+            raise
+        raise StorageError(
+            f"The file system of {file} has no locks: {error.strerror}. Without them two processes "
+            "could change one document at once; nothing was changed.",
+            context={"file": file, "errno": error.errno},
+            suggestions=[
+                "Put the store on a local disk, or on a share that is mounted with locks."
+            ],
+        ) from error

@@ -10,6 +10,7 @@ from typing import Final
 
 from tauro._internal import _fs
 from tauro._internal._ids import new_id
+from tauro._internal._mounts import file_system_type
 from tauro.errors import StorageError
 from tauro.tracking._metric_log._background import BackgroundCompaction
 from tauro.tracking._metric_log._compact import Compaction, compact, remove
@@ -129,7 +130,7 @@ class MetricLog:
 
     def _may_map(self) -> bool:
         if self._maps is None:
-            self._maps = _fs.file_system_type(self.folder) in _MAPPED
+            self._maps = file_system_type(self.folder) in _MAPPED
         return self._maps
 
     def _release_thread(self, thread: int) -> None:

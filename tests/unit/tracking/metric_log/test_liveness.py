@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from tauro._internal import _fs
+from tauro._internal._mounts import file_system_type
 from tauro._internal._process import start_of
 from tauro.errors import StorageError
-from tauro.tracking._metric_log import MetricLog
+from tauro.tracking._metric_log import MetricLog, _log
 from tauro.tracking._metric_log._format import HEADER_SIZE, Header, decode_header, encode_header
 from tauro.tracking._metric_log._liveness import is_left, start_of_this_process
 
@@ -122,7 +123,7 @@ def test_this_process_started_before_now() -> None:
 def test_maps_are_used_where_the_file_system_keeps_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, *, mapped: bool
 ) -> None:
-    monkeypatch.setattr(_fs, "file_system_type", lambda folder: kind)
+    monkeypatch.setattr(_log, "file_system_type", lambda folder: kind)
     calls: list[str] = []
 
     def note(operation: str, path: str) -> int | None:
@@ -139,10 +140,10 @@ def test_maps_are_used_where_the_file_system_keeps_them(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other platforms do not tell")
 def test_the_kind_of_a_file_system_is_known_also_of_a_folder_to_be(tmp_path: Path) -> None:
-    assert _fs.file_system_type("/proc/self") == "proc"
-    kind = _fs.file_system_type(str(tmp_path))
+    assert file_system_type("/proc/self") == "proc"
+    kind = file_system_type(str(tmp_path))
     assert kind
-    assert _fs.file_system_type(str(tmp_path / "not" / "yet")) == kind
+    assert file_system_type(str(tmp_path / "not" / "yet")) == kind
 
 
 def test_what_only_looks_like_a_log_is_an_error_that_names_it(tmp_path: Path) -> None:
