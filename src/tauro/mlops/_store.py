@@ -99,8 +99,9 @@ def compact_store(context: MLOpsContext) -> None:
     _need_store(context)
 
     def compact(_: dict[str, Any]) -> dict[str, Any]:
-        done = context.experiment_tracker.compact()
-        context.model_registry.compact()
+        with disk_errors(f"The compaction of {context.storage.uri}"):
+            done = context.experiment_tracker.compact()
+            context.model_registry.compact()
         return {"points": sum(each.points for each in done)}
 
     data = {"location": context.storage.uri}
@@ -123,8 +124,7 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
     _need_store(context)
 
     def repair(_: dict[str, Any]) -> dict[str, Any]:
-        with disk_errors(f"The repair of {context.storage.uri}"):
-            return _repair(context)
+        return _repair(context)
 
     data = {"location": context.storage.uri}
     return context.observers.perform(
@@ -133,8 +133,9 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
 
 
 def _repair(context: MLOpsContext) -> dict[str, Any]:
-    marks = _repair_mark(context.storage)
-    brought_back, documents = bring_back_documents(context.storage)
+    with disk_errors(f"The repair of {context.storage.uri}"):
+        marks = _repair_mark(context.storage)
+        brought_back, documents = bring_back_documents(context.storage)
     repaired = context.experiment_tracker.repair()
     models = context.model_registry.repair()
     metrics = [path for each in repaired.compactions for path in each.put_aside]

@@ -302,8 +302,13 @@ class LocalArtifactStore(ArtifactStore):
         return ArtifactFile(name, size, digest)
 
     def staged(self) -> set[str]:
-        """Return the same with folders in which no file came to be."""
-        names = _fs.list_names(str(self._local_path(STAGING)))
+        """Return the same with folders in which no file came to be.
+
+        Raises:
+            StorageError: The folder cannot be read.
+        """
+        with _naming(STAGING, "look into {!r}"):
+            names = _fs.list_names(str(self._local_path(STAGING)))
         return {name for name in names if not _fs.is_temporary(name)}
 
     def _move(self, staging: str, key: str) -> None:
@@ -358,13 +363,13 @@ class LocalArtifactStore(ArtifactStore):
 
 
 @contextmanager
-def _naming(path: str) -> Iterator[None]:
+def _naming(path: str, doing: str = "copy {!r} into the registry") -> Iterator[None]:
     """Say which file or folder a failed call was about."""
     try:
         yield
     except OSError as error:
         raise StorageError(
-            f"Cannot copy {path!r} into the registry: {error.strerror or error}.",
+            f"Cannot {doing.format(path)}: {error.strerror or error}.",
             context={"path": path, "errno": error.errno},
         ) from error
 

@@ -242,15 +242,15 @@ class ExperimentTracker(ReadVerbs):
         """
         self._opened_for_writing()
         self._documents.restore_claims()
-        done = [self._log.repair(each) for each in self._log.experiments()]
         with index_errors(self._root):
+            done = [self._log.repair(each) for each in self._log.experiments()]
             abandoned = [each for each in self._catalogue.running() if self.is_abandoned(each)]
         for record in abandoned:
             self.resume_run(record.run_id)
             self.end_run(record.run_id, RunStatus.FAILED, error=_ABANDONED)
-        for record in undecided_runs(self.storage):
-            self._documents.update_run(record.experiment_id, record.run_id, lambda _: None)
         with index_errors(self._root):
+            for record in undecided_runs(self.storage):
+                self._documents.update_run(record.experiment_id, record.run_id, lambda _: None)
             self._catalogue.publish(timeout=PUBLISH_TIMEOUT)
         return Repair(compactions=done, ended=[record.run_id for record in abandoned])
 
