@@ -366,12 +366,15 @@ class LocalStorageBackend(StorageBackend):
             found = _fs.stat(file)
             if found is None:
                 return False
-            if not stat_module.S_ISDIR(found.st_mode):
-                _fs.unlink(file)
-                return True
-            there = not self._is_empty(file)
-            aside = _fs.temporary_name(os.path.dirname(file))
-            _fs.rename(file, aside)
+            try:
+                if not stat_module.S_ISDIR(found.st_mode):
+                    _fs.unlink(file)
+                    return True
+                there = not self._is_empty(file)
+                aside = _fs.temporary_name(os.path.dirname(file))
+                _fs.rename(file, aside)
+            except FileNotFoundError:
+                return False  # Somebody else did.
             _fs.remove_tree(aside)
             return there
 

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
+from tauro._internal import _fs
 from tauro._internal._active import active_run_ids, run_scope
 from tauro._internal._close import did_you_mean
 from tauro._internal._fork import tell_after_fork
@@ -36,7 +37,7 @@ from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._console import ConsoleCapture
 from tauro.tracking._documents import ROOT, Documents, StoredDocuments
 from tauro.tracking._experiments import Experiments
-from tauro.tracking._heartbeat import Heartbeat, is_alive
+from tauro.tracking._heartbeat import Heartbeat, is_alive, told_key
 from tauro.tracking._incoming import settle
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import ExperimentRecord, RunRecord, RunStatus
@@ -253,14 +254,15 @@ class TrackerCore:
         """Do what is to be done when the interpreter ends."""
         self.close()
 
-    def _put_waiting(self, *, for_seconds: float = 0.0) -> None:
+    def _put_waiting(self, **how: float) -> None:
         try:
-            self._documents.put_waiting(for_seconds=for_seconds)
+            self._documents.put_waiting(**how)
         except MLOpsError as error:
             _log.warning("A run's document waits, its journal has it: %s", error)
 
     def _chores(self) -> None:
-        self._put_waiting(for_seconds=_LATE_SECONDS)
+        # A lock that somebody holds must not keep the next sign of life.
+        self._put_waiting(for_seconds=_LATE_SECONDS, patience=_LATE_SECONDS)
         if "_catalogue" in self.__dict__:
             self._catalogue.publish_if_due()
 
@@ -347,6 +349,14 @@ class _Recorder:
         assert tracker is not None
         with index_errors(self._root):
             return tracker._catalogue.ahead(run_id)
+
+    def was_told(self, run_id: str) -> bool:
+        """Tell whether others took over or removed a run of this process."""
+        tracker = self._tracker()
+        assert tracker is not None
+        with index_errors(self._root):
+            file = f"{tracker._root}/{told_key(tracker._writer_id(), run_id)}"
+            return _fs.stat(file) is not None
 
     def record_experiment(
         self, record: ExperimentRecord, document: bytes

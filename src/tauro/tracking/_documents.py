@@ -12,18 +12,18 @@ what a run costs, and a short run needs one.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from tauro.errors import (
     CorruptDataError,
     ExperimentNotFoundError,
+    MLOpsError,
     PathNotAllowedError,
     RunNotFoundError,
     StorageExistsError,
@@ -31,8 +31,10 @@ from tauro.errors import (
     TrackingValidationError,
 )
 from tauro.storage import StorageBackend, SupportsLocks
+from tauro.tracking._heartbeat import told_key, writer_key
 from tauro.tracking._models import (
     ExperimentRecord,
+    Owner,
     RunRecord,
     RunStatus,
     decode_claim,
@@ -43,6 +45,7 @@ from tauro.tracking._models import (
 )
 
 ROOT = "experiment_tracking"
+_PATIENCE: Final = 1.0
 _EXPERIMENTS = "experiments"
 """One lock for all of them: a rename changes an experiment and two names at once."""
 
@@ -107,6 +110,9 @@ class Recorder(Protocol):
 
     def ahead(self, run_id: str) -> bytes | None:
         """Return the latest that any process kept, where it may not be in place yet."""
+
+    def was_told(self, run_id: str) -> bool:
+        """Tell whether others took over or removed a run of this process."""
 
     def record(self, record: RunRecord, document: bytes) -> AbstractContextManager[object]:
         """Keep a run's new document; the block in which it is put in place follows."""
@@ -192,18 +198,19 @@ class Documents:
         return found
 
     def _read_run(self, experiment_id: str, run_id: str) -> RunRecord | None:
-        found = self._in_place(experiment_id, run_id)
-        if not may_be_behind(found):
-            return found
+        # This first: what waits no more when the document has been read is in the document.
         waiting = self._waiting.get(run_id)
-        if waiting is not None:
-            ahead = waiting.document
-        elif self._writer_id is None or (found is not None and self._is_mine(found)):
-            ahead = None
-        else:
-            ahead = self._recorder.ahead(run_id)
-        if ahead is None:  # It may have been put in place between the two.
-            return found or self._in_place(experiment_id, run_id)
+        found = self._in_place(experiment_id, run_id)
+        if self._writer_id is None or not may_be_behind(found):
+            return found
+        if waiting is not None and (found is None or found.rev < waiting.rev):
+            if found is not None or not self._recorder.was_told(run_id):
+                return decode_run(waiting.document)
+        elif found is not None and self._is_mine(found):
+            return found
+        ahead = self._recorder.ahead(run_id)
+        if ahead is None:  # What was ahead may have been put in place, or overtaken, between.
+            return self._in_place(experiment_id, run_id)
         latest = decode_run(ahead)
         return latest if found is None or latest.rev > found.rev else found
 
@@ -220,6 +227,20 @@ class Documents:
             return None
         except msgspec.DecodeError as error:
             raise _damaged(key, "run", error) from error
+
+    def _tell(self, owner: Owner | None, run_id: str) -> None:
+        """Let the process that ran a run know that it is not its own any more.
+
+        It may hold a state of it that no document had, and would take what is not there, because
+        it was removed, for what is not there yet.
+        """
+        if (
+            self._writer_id is not None
+            and owner is not None
+            and owner.writer_id != self._writer_id()
+            and self.storage.exists(writer_key(owner.writer_id))
+        ):
+            self.storage.write_bytes(told_key(owner.writer_id, run_id), b"\n")
 
     def _is_mine(self, record: RunRecord) -> bool:
         """Tell whether this process runs a run."""
@@ -254,19 +275,26 @@ class Documents:
                     f"The run {run_id!r} is being removed for good.",
                     context={"run_id": run_id, "experiment_id": experiment_id},
                 )
-            was_mine = self._is_mine(record) and not record.replacing
+            owner, was_mine = record.owner, self._is_mine(record) and not record.replacing
             if record.replacing:
                 self._settle(record)
-            yield record, functools.partial(self._put_changed, record, was_mine=was_mine)
+
+            def put() -> None:
+                if record.owner != owner:
+                    self._tell(owner, run_id)
+                self._put_changed(record, was_mine=was_mine)
+
+            yield record, put
 
     def _put_changed(self, record: RunRecord, *, was_mine: bool) -> None:
         """Put a run in place as it is now.
 
         Later is enough where readers can tell by the document in place that it may be behind.
         """
-        record.rev = max(record.rev, self._unsure.pop(record.run_id, 0)) + 1
+        record.rev = max(record.rev, self._unsure.get(record.run_id, 0)) + 1
         active = record.lifecycle == "active" and not record.replacing
         self._put(record, later=was_mine and active and self._is_mine(record))
+        self._unsure.pop(record.run_id, None)
 
     def _put(self, record: RunRecord, *, later: bool) -> None:
         data = _checked(record)
@@ -287,33 +315,56 @@ class Documents:
         since = time.monotonic() if before is None else before.since
         self._waiting[record.run_id] = _Waiting(since, record.experiment_id, record.rev, data)
 
-    def put_waiting(self, *, for_seconds: float = 0.0) -> None:
+    def put_waiting(self, *, for_seconds: float = 0.0, patience: float = 10.0) -> None:
         """Put the documents in place that have waited for so long.
 
+        Args:
+            for_seconds: How long.
+            patience: Seconds to wait for the lock of each.
+
         Raises:
-            MLOpsError: One could not be; it and those after it wait on.
+            MLOpsError: One could not be; it waits on.
         """
-        limit = time.monotonic() - for_seconds
+        limit, failed = time.monotonic() - for_seconds, None
         for run_id, each in list(self._waiting.items()):
             if each.since <= limit:
-                with self._lock(f"run/{run_id}"):
-                    waiting = self._waiting.get(run_id)
-                    if waiting is not None:
-                        self._bring_up(waiting.experiment_id, run_id, waiting.document)
-                        del self._waiting[run_id]
+                try:
+                    self._put_one(run_id, patience)
+                except MLOpsError as error:
+                    failed = failed or error
+        if failed is not None:
+            raise failed
 
-    def put_ahead(self, experiment_id: str, run_id: str) -> None:
-        """Put in place what any process, perhaps dead, recorded ahead of a run's document."""
-        with self._lock(f"run/{run_id}"):
-            document = self._recorder.ahead(run_id)
+    def _put_one(self, run_id: str, patience: float) -> None:
+        with self._lock(f"run/{run_id}", timeout=patience):
+            waiting = self._waiting.get(run_id)
+            if waiting is None:
+                return
+            found = self._in_place(waiting.experiment_id, run_id)
+            # Where there is no document, only the journals tell whether that is so no more, be it
+            # that others ended and removed the run, be it that the store was removed.
+            stands = found is not None or self._recorder.ahead(run_id) is not None
+            if stands and (found is None or found.rev < waiting.rev):
+                self._follow(waiting.experiment_id, run_id, waiting.document)
+            self._waiting.pop(run_id, None)
+
+    def put_ahead(self, experiment_id: str, run_id: str, ahead: Callable[[], bytes | None]) -> None:
+        """Put in place what any process, perhaps dead, recorded ahead of a run's document.
+
+        Args:
+            experiment_id: Whose run it is.
+            run_id: The run.
+            ahead: Returns what was recorded; asked under the run's lock.
+        """
+        with self._lock(f"run/{run_id}", timeout=_PATIENCE):
+            document = ahead()
             if document is not None:
-                self._bring_up(experiment_id, run_id, document)
+                found = self._in_place(experiment_id, run_id)
+                if found is None or found.rev < decode_run(document).rev:
+                    self._follow(experiment_id, run_id, document)
 
-    def _bring_up(self, experiment_id: str, run_id: str, document: bytes) -> None:
-        """Put a recorded state in place, unless the document is as new or cannot be told."""
-        found = self._in_place(experiment_id, run_id)
-        if found is None or found.rev < decode_run(document).rev:
-            self.storage.write_bytes(run_key(experiment_id, run_id), readable(document))
+    def _follow(self, experiment_id: str, run_id: str, document: bytes) -> None:
+        self.storage.write_bytes(run_key(experiment_id, run_id), readable(document))
 
     def forget_waiting(self) -> None:
         """Leave what waits to another process, or to a store that was removed."""
@@ -339,7 +390,9 @@ class Documents:
     def remove_run(self, record: RunRecord) -> None:
         """Remove the document of a run that was condemned."""
         with self._lock(f"run/{record.run_id}"), self._recorder.forget(record):
+            self._tell(record.owner, record.run_id)
             self.storage.delete(run_key(record.experiment_id, record.run_id))
+            self._waiting.pop(record.run_id, None)
 
     # Experiments
 

@@ -2,6 +2,7 @@
 
 A run names its owner. A reader tells that the owner is gone by its process where both are on one
 host, else by a heartbeat older than a minute. Nothing is written to say so: abandonment is derived.
+A process that lives is told under ``_tauro/told`` that others took over or removed a run of its.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ CHORE_SECONDS: Final = 1.0
 STALE_SECONDS: Final = 60.0
 _LONGEST_CHORE_SECONDS: Final = 30.0
 _SAME_START_SECONDS: Final = 2.0
+_TOLD: Final = "_tauro/told"
 
 
 class _Beat(msgspec.Struct, kw_only=True):
@@ -45,6 +47,11 @@ _decoder = msgspec.json.Decoder(_Beat)
 def writer_key(writer_id: str) -> str:
     """Return the key of a writer's heartbeat."""
     return f"_tauro/writers/{writer_id}.json"
+
+
+def told_key(writer_id: str, run_id: str) -> str:
+    """Return the key of what tells a living process that others took over or removed a run."""
+    return f"{_TOLD}/{writer_id}/{run_id}"
 
 
 class Heartbeat:
@@ -130,10 +137,13 @@ class Heartbeat:
 
 
 def remove_dead_writers(storage: StorageBackend) -> None:
-    """Remove the signs of life of processes that are gone."""
+    """Remove the signs of life of processes that are gone, and what they were to be told."""
     for key in storage.list_paths("_tauro/writers"):
         if not _lives(storage, key):
             storage.delete(key)
+    for writer_id in {key.split("/")[2] for key in storage.list_paths(_TOLD)}:
+        if not storage.exists(writer_key(writer_id)):
+            storage.delete(f"{_TOLD}/{writer_id}")
 
 
 def is_alive(storage: StorageBackend, owner: Owner) -> bool:

@@ -21,15 +21,18 @@ class StandingRuns:
     """
 
     def __init__(self, storage: StorageBackend) -> None:
-        self._storage = storage
+        self._storage = storage.uncached()
         self._catalogue = (
             RunCatalogue(storage.local_path()) if isinstance(storage, SupportsLocalPath) else None
         )
 
-    def ahead(self) -> dict[str, int]:
-        """Return by key the revision of each run whose document may be behind, or not there."""
-        records = [] if self._catalogue is None else self._catalogue.all_ahead()
-        return {run_key(each.experiment_id, each.run_id): each.rev for each in records}
+    def ahead(self) -> set[str]:
+        """Return the keys of the runs whose document may be behind, or not there."""
+        return (
+            set()
+            if self._catalogue is None
+            else {run_key(*ids) for ids in self._catalogue.all_ahead()}
+        )
 
     def documents(self, experiment_id: str = "") -> list[str]:
         """Return the keys of the documents of an experiment's runs, or of all."""
@@ -52,8 +55,8 @@ class StandingRuns:
         if self._catalogue is None or not may_be_behind(found):
             return data
         ahead = self._catalogue.ahead(os.path.basename(key).removesuffix(".json"))
-        if ahead is None:  # It may have been put in place between the two.
-            return data or self._read(key)
+        if ahead is None:  # It may have been put in place, or overtaken, between the two.
+            return self._read(key)
         return readable(ahead) if found is None or found.rev < decode_run(ahead).rev else data
 
     def _read(self, key: str) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tauro.errors import MLOpsError, TrackingValidationError
@@ -14,13 +14,13 @@ from tauro.tracking._catalogue._fields import experiment_fields
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._loader import Loader
 from tauro.tracking._catalogue._page import RunPage
-from tauro.tracking._catalogue._publish import Publisher
+from tauro.tracking._catalogue._publish import Publisher, PutAhead
 from tauro.tracking._catalogue._select import Rows, Sorter, passing
 from tauro.tracking._catalogue._state import read_state
 from tauro.tracking._catalogue._token import decode_token, encode_token, query_digest
 from tauro.tracking._catalogue._view import View
 from tauro.tracking._catalogue._writer import JournalWriter, Recording
-from tauro.tracking._models import ExperimentRecord, RunRecord, decode_run
+from tauro.tracking._models import ExperimentRecord, RunRecord
 from tauro.tracking._query import (
     EXPERIMENTS,
     Field,
@@ -69,7 +69,8 @@ class RunCatalogue:
         durability: What a change survives once it is recorded: the death of the process, or also
             the loss of power.
         put_ahead: Puts what is ahead of a run's document (:meth:`record_ahead`) in place, given
-            the ids of the experiment and the run; called while publishing. By default it stays in
+            the ids of the experiment and the run, and what returns the state (:meth:`ahead`) and
+            is to be asked under the run's lock; called while publishing. By default it stays in
             its journal.
     """
 
@@ -79,7 +80,7 @@ class RunCatalogue:
         *,
         documents: DocumentSource | None = None,
         durability: Durability = "process",
-        put_ahead: Callable[[str, str], None] | None = None,
+        put_ahead: PutAhead | None = None,
     ) -> None:
         self._layout = layout = Layout(str(root))
         self._begun = False
@@ -124,16 +125,14 @@ class RunCatalogue:
 
     def ahead(self, run_id: str) -> bytes | None:
         """Return a run's latest state where its document may not have it yet, else None."""
-        with self._loader.guard:
-            self._fresh()
-            line = self._loader.ahead.get(run_id)
-        return None if line is None else line.entry.document
+        return self._loader.ahead_of(run_id)
 
-    def all_ahead(self) -> list[RunRecord]:
-        """Return the latest states that their runs' documents may not have yet."""
+    def all_ahead(self) -> list[tuple[str, str]]:
+        """Return of which experiments' runs the documents may not have the latest state yet."""
         with self._loader.guard:
             self._fresh()
-            return [decode_run(line.entry.document) for line in self._loader.ahead.values()]
+            entries = [line.entry for line in self._loader.ahead.values()]
+        return [(entry.experiment_id, entry.run_id) for entry in entries]
 
     def record_experiment(self, record: ExperimentRecord, document: bytes) -> Recording:
         """Journal an experiment's new state, as :meth:`record` does a run's."""

@@ -59,6 +59,10 @@ class Layout:
         """Return the view of an experiment's runs."""
         return os.path.join(self.runs, experiment_id, INDEX_NAME)
 
+    def told(self, writer_id: str, run_id: str) -> str:
+        """Return the path of what tells a process that others took over or removed its run."""
+        return os.path.join(self.root, "_tauro", "told", writer_id, run_id)
+
     def journal_file(self, name: str) -> str:
         """Return the path of a journal."""
         return os.path.join(self.journal, name)

@@ -97,6 +97,15 @@ class Loader:
                 break
         if first:
             self._find_unknown()
+            if self.state is None:
+                self._find_removed()
+
+    def ahead_of(self, run_id: str) -> bytes | None:
+        """Return a run's latest state where its document may not have it yet, else None."""
+        with self.guard:
+            self.refresh()
+            line = self.ahead.get(run_id)
+        return None if line is None else line.entry.document
 
     def rebuild(self) -> None:
         """Read every document again; nothing else is believed but what is ahead of them."""
@@ -133,11 +142,10 @@ class Loader:
         self._forget_ahead(
             lambda line: line.journal in self.reader.lost or _is_covered(line, state)
         )
-        if first:
-            self.reader.offsets.update(state.watermark)
-        else:
+        if not first:
             # Under a new state what was there and is gone was folded into the views.
             self.reader.forget(set(self.reader.lost))
+        self.reader.pass_over(state.watermark)
         self.reader.skip(state.folded)
         experiment_ids = self._documents.experiment_ids()
         indices = {each: self._index_of(each, state, before) for each in experiment_ids}
@@ -224,6 +232,19 @@ class Loader:
                 # A listing may miss what others rename meanwhile.
                 if not self._read_run(experiment_id, run_id):
                     self.view.remove(run_id, self.view.rev_of(run_id))
+
+    def _find_removed(self) -> None:
+        """Forget what was removed, where what said so was folded under a state that is lost."""
+        for run_id, line in list(self.ahead.items()):
+            owner = decode_run(line.entry.document).owner
+            if (
+                owner is not None
+                and _fs.stat(self._layout.told(owner.writer_id, run_id))
+                and self._documents.run(line.entry.experiment_id, run_id) is None
+            ):
+                intents = [each.entry for each in self.pending if each.entry.run_id == run_id]
+                self.view.remove(run_id, max(each.rev for each in [line.entry, *intents]))
+                del self.ahead[run_id]
 
     def _from_documents(self, experiment_id: str) -> Index | None:
         table = runs_table(self._documents_of(experiment_id))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import filelock
 import pyarrow as pa
@@ -26,6 +28,7 @@ from tauro.tracking._catalogue._view import Change, View
 from tauro.tracking._models import decode_run
 
 _log = logging.getLogger(__name__)
+PutAhead: TypeAlias = Callable[[str, str, Callable[[], bytes | None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class _Plan:
     view: View
     stale: dict[str, list[Change]]
     gone: dict[str, int]
+    just_gone: dict[str, int]
     offsets: dict[str, int]
     pending: list[Line]
     ahead: list[Line]
@@ -59,7 +63,7 @@ class Publisher:
         self,
         layout: Layout,
         loader: Loader,
-        put_ahead: Callable[[str, str], None] | None,
+        put_ahead: PutAhead | None,
         *,
         durable: bool,
     ) -> None:
@@ -108,7 +112,8 @@ class Publisher:
         done = []
         for entry in entries:
             try:
-                self._put_ahead(entry.experiment_id, entry.run_id)
+                ahead = functools.partial(self._loader.ahead_of, entry.run_id)
+                self._put_ahead(entry.experiment_id, entry.run_id, ahead)
             except MLOpsError as error:  # Its journal keeps it.
                 _log.warning("The document of run %s stays behind: %s", entry.run_id, error)
             else:
@@ -120,13 +125,18 @@ class Publisher:
         with self._loader.guard:
             loader = self._loader
             loader.refresh()
+            known = self._gone()
+            # Of what was known to be gone, all entries have been read after this.
+            loader.refresh()
+            gone = self._gone()
             new_books = loader.books.changed() or loader.state is None
             return _Plan(
                 epoch=loader.epoch,
                 before=loader.state,
                 view=loader.view,
                 stale=self._stale(loader.view, loader.books.gone),
-                gone={**loader.view.removed(), **loader.books.gone},
+                gone=gone,
+                just_gone={key: gone[key] for key in gone.keys() - known.keys()},
                 offsets=dict(loader.reader.offsets),
                 pending=list(loader.pending),
                 ahead=[
@@ -136,6 +146,9 @@ class Publisher:
                 ],
                 books=experiments_table(*loader.books.items()) if new_books else None,
             )
+
+    def _gone(self) -> dict[str, int]:
+        return {**self._loader.view.removed(), **self._loader.books.gone}
 
     def _stale(self, view: View, removed: Collection[str]) -> dict[str, list[Change]]:
         """Return the experiments whose published view is out of date, and what changed."""
@@ -207,8 +220,9 @@ class Publisher:
             views=views,
             watermark=watermark,
             folded=sorted({*dead, *self._left_over(plan)}),
-            # Below the offsets stand entries of what is gone by an entry in another journal.
-            gone=plan.gone if kept else {},
+            # After a watermark stand entries of what is gone by an entry in another journal, or
+            # may stand, where that was read in the same look as this journal.
+            gone=plan.gone if kept else plan.just_gone,
         )
         try:
             write_state(self._layout, state, durable=self._durable)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tauro._internal import _fs
@@ -63,6 +63,11 @@ class JournalReader:
                 unseen.discard(entry.name)
         self.lost |= unseen
         return found
+
+    def pass_over(self, watermark: Mapping[str, int]) -> None:
+        """Read no more of journals than what stands after where others read to."""
+        for name, end in watermark.items():
+            self.offsets[name] = max(end, self.offsets.get(name, 0))
 
     def forget(self, names: Collection[str]) -> None:
         """Drop journals whose entries are known from elsewhere."""

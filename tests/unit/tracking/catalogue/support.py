@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,9 @@ class Store:
         self.put_ahead(changed)
         return changed
 
-    def follow(self, experiment_id: str, run_id: str) -> None:
+    def follow(self, experiment_id: str, run_id: str, ahead: Callable[[], bytes | None]) -> None:
         """Put in place what is ahead of a document, as the tracker does it."""
-        document = self.catalogue.ahead(run_id)
+        document = ahead()
         path = self.root / "experiment_tracking" / "runs" / experiment_id / f"{run_id}.json"
         if document is None:
             return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,12 @@ from tests.unit.tracking.catalogue.support import Store, make_run
 from tauro._internal import _fs
 from tauro.errors import LockTimeoutError
 from tauro.tracking._catalogue import RunCatalogue
-from tauro.tracking._models import RunRecord, decode_run
+from tauro.tracking._catalogue._layout import Layout
+from tauro.tracking._catalogue._reader import JournalReader, Tail
+from tauro.tracking._catalogue._state import State, read_state
+from tauro.tracking._models import RunRecord, RunStatus, decode_run
+
+Ahead = Callable[[], bytes | None]
 
 
 def latest(store: Store, run: RunRecord) -> RunRecord | None:
@@ -32,7 +39,7 @@ def test_everybody_sees_it_at_once(store: Store) -> None:
     found = there.catalogue.ahead(run.run_id)
     assert found is not None
     assert decode_run(found) == changed
-    assert there.catalogue.all_ahead() == [changed]
+    assert there.catalogue.all_ahead() == [(run.experiment_id, run.run_id)]
 
 
 def test_a_document_overtakes_it(store: Store) -> None:
@@ -92,10 +99,10 @@ def test_one_that_cannot_be_put_in_place_does_not_keep_the_others(
     store.catalogue.close()
     publisher = store.fresh()
 
-    def put(experiment_id: str, run_id: str) -> None:
+    def put(experiment_id: str, run_id: str, ahead: Ahead) -> None:
         if run_id == runs[1].run_id:
             raise LockTimeoutError("Somebody holds it.")
-        publisher.follow(experiment_id, run_id)
+        publisher.follow(experiment_id, run_id, ahead)
 
     publisher.catalogue = RunCatalogue(store.root, put_ahead=put)
     publisher.catalogue.publish()
@@ -113,8 +120,8 @@ def test_a_state_that_comes_while_others_are_put_in_place_is_kept(store: Store) 
     store.put_ahead(first)
     publisher = store.fresh()
 
-    def put(experiment_id: str, run_id: str) -> None:
-        publisher.follow(experiment_id, run_id)
+    def put(experiment_id: str, run_id: str, ahead: Ahead) -> None:
+        publisher.follow(experiment_id, run_id, ahead)
         if not publisher.catalogue.find(second.run_id):
             store.put_ahead(second)
             store.change_ahead(first, name="changed")
@@ -234,3 +241,82 @@ def test_a_failed_entry_is_an_error_and_the_next_goes_to_another_file(
     changed = store.change_ahead(run, name="kept")
     assert latest(store, run) == changed
     assert len(store.journals()) == 2
+
+
+def remove_for_good(store: Store, run: RunRecord) -> None:
+    """Remove a run, and fold away the journal that says so."""
+    store.remove(store.change(run, lifecycle="removing"))
+    store.catalogue.publish()
+    store.catalogue.close()
+
+
+def check_gone(*stores: Store) -> None:
+    """Look whether nobody finds anything, nor brings anything back by publishing."""
+    for each in stores:
+        each.catalogue.publish()
+        assert each.ids(include_deleted=True) == []
+    assert not list(stores[0].root.glob("experiment_tracking/runs/*/*.json"))
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unknown before", "known before"])
+def test_what_comes_and_goes_between_reading_journals_and_state_is_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """The publication covers entries that were not read yet, and nobody says that they are past."""
+    run = make_run()
+    store.put(old := make_run())
+    store.remove(old)
+    if known:
+        store.put_ahead(run)
+    there = store.publishing()
+    there.catalogue.refresh()
+    did = list[int]()
+
+    def read_late(layout: Layout) -> State | None:
+        if not did:
+            did.append(1)
+            changed = store.change_ahead(run)
+            remove_for_good(store.publishing(), changed)
+        return read_state(layout)
+
+    monkeypatch.setattr("tauro.tracking._catalogue._loader.read_state", read_late)
+    assert there.ids(include_deleted=True) == []
+    assert did
+    check_gone(there, store.publishing())
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_comes_and_goes_while_a_publisher_reads_journals_is_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """It read the journal of the run's process before, and that of the remover afterwards."""
+    store.put(old := make_run())
+    store.remove(old)
+    (mine,) = store.journals()
+    publisher, run = store.publishing(), make_run()
+    publisher.catalogue.publish()
+    remover = store.fresh()
+    remover.put(old := make_run())
+    remover.remove(old)
+    tail, did = JournalReader._tail_file, list[int]()
+    at = 3  # the second look of the publication
+
+    def tail_file(self: JournalReader, entry: os.DirEntry[str], found: Tail) -> None:
+        if self is not publisher.catalogue._loader.reader or entry.name != mine.name:
+            tail(self, entry, found)
+            return
+        tail(self, entry, found)
+        did.append(1)
+        if len(did) == at:
+            store.put_ahead(run)
+            last = store.change(run, status=RunStatus.COMPLETED) if ended else run
+            remover.remove(remover.change(last, lifecycle="removing"))
+            remover.catalogue._writer.close()
+
+    list_dir = _fs.list_dir
+    monkeypatch.setattr(JournalReader, "_tail_file", tail_file)
+    monkeypatch.setattr(_fs, "list_dir", lambda path: sorted(list_dir(path), key=lambda e: e.name))
+    publisher.catalogue.publish()
+    assert len(did) >= at
+    check_gone(store.publishing(), publisher, store.publishing())
+    check_gone(store.publishing())
