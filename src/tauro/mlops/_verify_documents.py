@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -22,7 +23,13 @@ from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
 from tauro.tracking._catalogue._state import State, read_state
 from tauro.tracking._documents import ROOT, experiment_key, readable, run_key
-from tauro.tracking._models import ExperimentRecord, RunRecord, decode_experiment, decode_run
+from tauro.tracking._models import (
+    ExperimentRecord,
+    RunRecord,
+    RunStatus,
+    decode_experiment,
+    decode_run,
+)
 from tauro.tracking._standing import StandingRuns
 
 
@@ -41,7 +48,7 @@ def verify_against_views(storage: StorageBackend, layout: Layout) -> Iterator[Da
     state = read_state(layout)
     if state is None:
         return
-    ahead = StandingRuns(storage).ahead()
+    runs = StandingRuns(storage)
     for experiment_id in state.views:
         key = f"{ROOT}/runs/{experiment_id}/index.parquet"
         key = key if experiment_id else f"{ROOT}/experiments/index.parquet"
@@ -53,7 +60,7 @@ def verify_against_views(storage: StorageBackend, layout: Layout) -> Iterator[Da
             if read_state(layout) == state:
                 yield Damage(key, "is not what was published; it will be made anew")
         else:
-            yield from _documents(storage, layout, index, ahead, of_runs=bool(experiment_id))
+            yield from _documents(storage, layout, index, runs if experiment_id else None)
 
 
 def _index(data: bytes) -> Index | None:
@@ -71,18 +78,13 @@ def _is_changed(index: Index, state: State, experiment_id: str) -> bool:
 
 
 def _documents(
-    storage: StorageBackend,
-    layout: Layout,
-    index: Index,
-    ahead: Mapping[str, int],
-    *,
-    of_runs: bool,
+    storage: StorageBackend, layout: Layout, index: Index, runs: StandingRuns | None
 ) -> Iterator[Damage]:
     """Yield documents that differ from what the view holds of the same revision, or are gone.
 
-    What a journal is ahead of may be behind, or not there yet.
+    A run's that a journal is ahead of may be behind, or not there yet.
     """
-    decode = decode_run if of_runs else decode_experiment
+    decode = decode_experiment if runs is None else decode_run
     for published in index.documents(range(len(index))):
         record = decode(published)
         key = _key_of(record)
@@ -90,21 +92,47 @@ def _documents(
             data = storage.read_bytes(key)
             present = decode(data)
         except StorageNotFoundError:
-            if key not in ahead and not _was_removed(layout, record):
+            if not _stands(runs, key, record) and not _was_removed(layout, record):
                 yield Damage(key, "is missing; the published index holds it")
             continue
         except msgspec.DecodeError:
             continue  # Whoever reads the documents names it.
-        if (present.rev < record.rev and key not in ahead) or (
-            present.rev == record.rev and msgspec.json.format(data, indent=-1) != published
+        if (present.rev < record.rev and not _stands(runs, key, record)) or (
+            present.rev == record.rev and _differs(data, published)
         ):
             yield Damage(key, f"is not what was recorded as revision {record.rev}")
+
+
+def _stands(runs: StandingRuns | None, key: str, record: RunRecord | ExperimentRecord) -> bool:
+    """Tell whether a run is at a revision by its journal, or its document is so by now."""
+    data = None if runs is None else runs.read(key)
+    try:
+        return data is not None and decode_run(data).rev >= record.rev
+    except msgspec.DecodeError:
+        return False
+
+
+def _differs(document: bytes, published: bytes) -> bool:
+    """Tell whether a document is not what a view holds of the same revision.
+
+    Of a run that goes on, a view also has the last values of the metrics.
+    """
+    if msgspec.json.format(document, indent=-1) == published:
+        return False
+    found, shown = msgspec.json.decode(document), msgspec.json.decode(published)
+    if shown.get("status") == RunStatus.RUNNING.value:
+        for each in (found, shown):
+            each.pop("metrics", None)
+    return bool(found != shown)
 
 
 def _key_of(record: RunRecord | ExperimentRecord) -> str:
     if isinstance(record, RunRecord):
         return run_key(record.experiment_id, record.run_id)
     return experiment_key(record.experiment_id)
+
+
+_ATTEMPTS: Final = 5
 
 
 @dataclass(slots=True)
@@ -135,7 +163,8 @@ def verify_against_journals(storage: StorageBackend, layout: Layout) -> Iterator
             data = storage.read_bytes(key)
             rev = _decode(key, data).rev
         except StorageNotFoundError:
-            if known.in_place:
+            # Looked at again: it may have been removed after the journals were read.
+            if known.in_place and not _is_gone(layout, key, _journaled(layout)[key]):
                 yield Damage(key, f"is missing; revision {known.in_place} was put in place")
             continue
         except msgspec.DecodeError:
@@ -148,13 +177,26 @@ def verify_against_journals(storage: StorageBackend, layout: Layout) -> Iterator
 
 
 def _journaled(layout: Layout) -> dict[str, _Journaled]:
+    """Return what journals hold that no publication does; under one state from first to last."""
+    for _ in range(_ATTEMPTS):
+        state = read_state(layout)
+        found = _read_journals(layout, state)
+        if read_state(layout) == state:
+            break
+    return found
+
+
+def _read_journals(layout: Layout, state: State | None) -> dict[str, _Journaled]:
     found: dict[str, _Journaled] = defaultdict(_Journaled)
+    watermark, gone = ({}, {}) if state is None else (state.watermark, state.gone)
     for name in _fs.list_names(layout.journal):
         data = read_or_none(layout.journal_file(name)) if name.endswith(JOURNAL_SUFFIX) else None
         before: dict[int, Entry] = {}
-        for _, entry in decode_entries(data or b"")[0]:
+        for position, entry in decode_entries(data or b"")[0]:
+            if position < watermark.get(name, 0):
+                continue  # A view holds it, unless it was removed since.
             known = found[_key(entry)]
-            if entry.kind is EntryKind.GONE:
+            if entry.kind is EntryKind.GONE or (entry.run_id or entry.experiment_id) in gone:
                 known.is_gone = True
             else:
                 known.recorded[entry.rev].append(entry.document)
@@ -166,6 +208,16 @@ def _journaled(layout: Layout) -> dict[str, _Journaled]:
                     carried_out.in_place = max(carried_out.in_place, last.rev)
                 before[entry.slot] = entry
     return found
+
+
+def _is_gone(layout: Layout, key: str, known: _Journaled) -> bool:
+    """Tell whether what has no document was removed for good; its process was told, if it lives."""
+    if known.is_gone or not known.recorded:
+        return True
+    record = _decode(key, known.recorded[max(known.recorded)][-1])
+    if not isinstance(record, RunRecord) or record.owner is None:
+        return False
+    return _fs.stat(layout.told(record.owner.writer_id, record.run_id)) is not None
 
 
 def _key(entry: Entry) -> str:
@@ -206,12 +258,15 @@ def bring_back_documents(storage: StorageBackend) -> tuple[int, list[str]]:
     if not (isinstance(storage, SupportsLocalPath) and isinstance(storage, SupportsLocks)):
         return count, aside
     layout = Layout(str(storage.local_path()))
+    state = read_state(layout)
     for key, document in _lost(storage, layout).items():
         record = _decode(key, document)
         lock = f"run/{record.run_id}" if isinstance(record, RunRecord) else "experiments"
         with storage.lock(lock):
-            if _is_readable(storage, key):
+            if _is_readable(storage, key) or _was_removed(layout, record):
                 continue  # Somebody else was faster.
+            if read_state(layout) != state and key not in _lost(storage, layout):
+                continue
             if storage.exists(key):
                 aside.append(f"{ROOT}/damaged/{key.removeprefix(f'{ROOT}/')}.{new_id()}")
                 storage.write_bytes(aside[-1], storage.read_bytes(key))
@@ -232,7 +287,7 @@ def _lost(storage: StorageBackend, layout: Layout) -> dict[str, bytes]:
         if not _is_readable(storage, key):
             found[key] = (record.rev, document)
     for key, known in _journaled(layout).items():
-        if known.is_gone:
+        if not storage.exists(key) and _is_gone(layout, key, known):
             found.pop(key, None)
         elif (known.in_place or key in found) and not _is_readable(storage, key):
             rev = max(known.recorded)

@@ -14,6 +14,7 @@ from tests.unit.tracking.tracker.test_late_documents import document
 
 from tauro._internal import _fs
 from tauro.errors import RunNotFoundError, StorageError
+from tauro.mlops import MLOpsConfig, MLOpsContext, repair_store
 from tauro.mlops._verify import verify_around
 from tauro.storage import LocalStorageBackend
 from tauro.tracking import ExperimentTracker, Run, RunStatus
@@ -284,6 +285,27 @@ def test_what_was_removed_stays_so_when_the_state_is_lost(
             fresh.compact()
             assert document(store, run) is None
             assert document(store, stays) is not None
+
+
+@pytest.mark.parametrize("state_is_lost", [False, True])
+def test_verify_and_repair_know_what_was_removed(
+    store: Path, tracker: ExperimentTracker, other: ExperimentTracker, run: Run, state_is_lost: bool
+) -> None:
+    """Its process lives, and its journal still says that the document was put in place."""
+    run.end()
+    stays = tracker.start_run()
+    stays.end()
+    other.delete_run(run.run_id)
+    assert other.gc()["runs"] == [run.run_id]
+    other.close()
+    if state_is_lost:
+        (store / "_tauro" / "journal" / "state.json").unlink()
+    damages = list(verify_around(LocalStorageBackend(store)))
+    assert damages == []
+    with MLOpsContext(MLOpsConfig(storage_path=str(store))) as context:
+        assert repair_store(context)["documents"] == 0
+    assert document(store, run) is None
+    assert ExperimentTracker(store).query_runs(include_deleted=True).run_ids == [stays.run_id]
 
 
 def test_a_store_that_is_removed_stays_so(
