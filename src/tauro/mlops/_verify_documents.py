@@ -92,7 +92,11 @@ def _documents(
             data = storage.read_bytes(key)
             present = decode(data)
         except StorageNotFoundError:
-            if not _stands(runs, key, record) and not _was_removed(layout, record):
+            if not (
+                _stands(runs, key, record)
+                or _was_removed(layout, record)
+                or not _is_published(layout, record)
+            ):
                 yield Damage(key, "is missing; the published index holds it")
             continue
         except msgspec.DecodeError:
@@ -110,6 +114,18 @@ def _stands(runs: StandingRuns | None, key: str, record: RunRecord | ExperimentR
         return data is not None and decode_run(data).rev >= record.rev
     except msgspec.DecodeError:
         return False
+
+
+def _is_published(layout: Layout, record: RunRecord | ExperimentRecord) -> bool:
+    """Tell whether a view still holds it; the next one does not, once it is gone."""
+    is_run = isinstance(record, RunRecord)
+    file = layout.runs_index(record.experiment_id) if is_run else layout.experiments_index
+    data = read_or_none(file)
+    index = None if data is None else _index(data)
+    if index is None:
+        return False
+    wanted = record.run_id if isinstance(record, RunRecord) else record.experiment_id
+    return wanted in index.column("run_id" if is_run else "experiment_id").to_pylist()
 
 
 def _differs(document: bytes, published: bytes) -> bool:
