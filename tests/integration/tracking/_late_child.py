@@ -24,6 +24,8 @@ from pathlib import Path
 
 from tauro.errors import RunNotActiveError, RunNotFoundError, StorageError
 from tauro.mlops import ExperimentTracker, export_store
+from tauro.mlops._verify import verify_around
+from tauro.mlops._verify_documents import bring_back_documents
 from tauro.storage import LocalStorageBackend
 from tauro.tracking._catalogue import _writer
 from tauro.types import Durability
@@ -67,7 +69,7 @@ class Worker:
             (2, self.delete),
             (1, self.restore),
             (1, self.collect),
-            (1, self.upkeep),
+            (2, self.upkeep),
             (2, self.look),
         ]
         weights = [weight for weight, _ in chances]
@@ -150,17 +152,25 @@ class Worker:
             self.tell("gone", run_id)
 
     def upkeep(self) -> None:
-        match self._draw.randrange(4):
+        store = LocalStorageBackend(self._logs.parent / "store")
+        match self._draw.randrange(5):
             case 0:
                 self._tracker.compact()
             case 1:
                 self._tracker.close()
             case 2:
+                brought_back, _ = bring_back_documents(store)
+                if brought_back:
+                    self.tell("error", "repair", "took a run that is gone for one that was lost")
                 self._tracker.repair()
             case 3:
+                damages = [*self._tracker.verify(), *verify_around(store)]
+                if damages:
+                    self.tell("error", "verify", damages)
+            case 4:
                 copy = self._logs.parent / f"copy-{self._name}"
                 shutil.rmtree(copy, ignore_errors=True)
-                export_store(LocalStorageBackend(self._logs.parent / "store"), copy)
+                export_store(store, copy)
 
     def look(self) -> None:
         before = [words for words in records(self._logs) if words[0] in ("run", "gone")]
