@@ -7,7 +7,7 @@ import re
 import time
 from typing import Final
 
-from tauro.errors import CorruptDataError, StorageError, StorageNotFoundError
+from tauro.errors import CorruptDataError, StorageNotFoundError
 from tauro.registry._artifacts import artifact_key
 from tauro.registry._ledger import METADATA, ModelLedger
 from tauro.storage import LocalStorageBackend, StorageBackend
@@ -68,8 +68,8 @@ def _copy_files(storage: StorageBackend, copy: LocalStorageBackend, folder: str)
     for number in range(1, ledger.latest + 1):
         try:
             document = ledger.metadata(number)
-        except StorageError:
-            continue
+        except (CorruptDataError, StorageNotFoundError):
+            continue  # `verify` names it; a disk that fails ends the export instead.
         state = ledger.state
         if document.moved_to or state.moved_to or state.of(number).purged:
             continue
