@@ -22,7 +22,7 @@ TORCH = torch==2.13.0
 # Only these: others need what the environment of the frameworks does not have.
 FRAMEWORK_TESTS = $(shell grep -rl --include='test_*.py' 'mark\.frameworks' tests)
 
-.PHONY: help setup demo test oldest newest frameworks torture lint bench docs clean
+.PHONY: help setup demo test oldest newest frameworks torture statistics lint bench docs clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ frameworks: setup  ## Run the tests that need XGBoost, LightGBM, PyTorch and oth
 
 torture: setup  ## Run the long kill, fault and race loops; SEED=n replays.
 	$(RUN) pytest -m 'torture or faults' -n auto --dist worksteal -q -p no:randomly -o timeout=7200 --torture --torture-seed=$(SEED)
+
+statistics: setup  ## Run the long checks of how often drift raises false alarms.
+	$(RUN) pytest -m statistics -n auto --dist worksteal -q -p no:randomly -o timeout=7200
 
 lint: setup  ## Check style, types and layers; install the wheel bare.
 	$(RUN) ruff check .

@@ -43,9 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the long loops out of an ordinary run; their short forms are tests of their own."""
-    if config.getoption("--torture") or "torture" in (config.getoption("-m") or ""):
-        return
-    long = [item for item in items if item.get_closest_marker("torture")]
+    asked = config.getoption("-m") or ""
+    left = {"statistics": "statistics" not in asked, "torture": "torture" not in asked}
+    left["torture"] &= not config.getoption("--torture")
+    long = [
+        item for item in items if any(left[each] and item.get_closest_marker(each) for each in left)
+    ]
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]

@@ -1,7 +1,7 @@
 """The promise: where nothing drifts, the verdict raises an alarm at most alpha of the time.
 
 The gate of effect size is off here, so that the statistics alone are judged; with it on there are
-fewer alarms still. Short in the normal run; long under ``torture``.
+fewer alarms still. Short in the normal run; long under ``statistics``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_the_verdict_over_all_columns_keeps_alpha(n: int, m: int) -> None:
     assert within(alarms_of(detector, n, m, trials, 1), trials)
 
 
-@pytest.mark.torture
+@pytest.mark.statistics
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("correction", ["benjamini-hochberg", "bonferroni"])
 @pytest.mark.parametrize(("n", "m"), SIZES)
@@ -131,7 +131,7 @@ def test_p_values_are_not_too_small_with_repeated_values(name: str, shape: str) 
     assert within(int((found <= ALPHA).sum()), 60)
 
 
-@pytest.mark.torture
+@pytest.mark.statistics
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("shape", NUMBERS)
 @pytest.mark.parametrize(("n", "m"), SIZES)

@@ -87,7 +87,7 @@ def test_false_alarms_are_near_alpha(test: str) -> None:
     assert false_alarms(test, trials, 40, 60) <= stats.binom.ppf(0.9999, trials, 0.05)
 
 
-@pytest.mark.torture
+@pytest.mark.statistics
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("n", "m"), [(50, 50), (100, 400)])
 @pytest.mark.parametrize("test", TESTS)

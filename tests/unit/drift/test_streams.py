@@ -89,7 +89,7 @@ def test_false_alarms_on_a_stationary_stream_are_within_the_stated_rate(
     assert false_alarms(cls, 1) <= most_alarms(cls, 1)
 
 
-@pytest.mark.torture
+@pytest.mark.statistics
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("cls", ALL)
 def test_false_alarms_on_many_stationary_streams(cls: type[StreamDetector]) -> None:
