@@ -13,6 +13,7 @@ appends a line to its own file in LOGS, which outlives the process as the store 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -67,6 +68,8 @@ class Worker:
             (2, self.end_any),
             (3, self.resume),
             (2, self.delete),
+            (2, self.remove),
+            (2, self.take_over),
             (1, self.restore),
             (1, self.collect),
             (2, self.upkeep),
@@ -89,12 +92,12 @@ class Worker:
         self.tell("run", run.run_id)
         self._mine.append(run.run_id)
 
-    def any(self) -> str:
+    def any(self, last: int = 40) -> str:
         """Return a run of anybody, mostly one of the last."""
         found = [words[1] for words in records(self._logs) if words[0] == "run"]
         if not found:
             raise RunNotFoundError("There is none yet.")
-        return self._draw.choice(sorted(found)[-40:])
+        return self._draw.choice(sorted(found)[-last:])
 
     def own(self) -> str:
         if not self._mine:
@@ -142,6 +145,22 @@ class Worker:
         self.tell("rev", run_id, self._tracker.delete_run(run_id)._record.rev)
         if self._draw.random() < 0.5:
             self.collect()
+
+    def remove(self) -> None:
+        """Remove one that its process has just begun, and whose document waits."""
+        run_id = self.any(last=3)
+        self.tell("doom", run_id)
+        with contextlib.suppress(RunNotActiveError):
+            self.end(run_id)
+        self.tell("rev", run_id, self._tracker.delete_run(run_id)._record.rev)
+        self.collect()
+
+    def take_over(self) -> None:
+        run_id = self.any(last=3)
+        self.end(run_id)
+        self.tell("rev", run_id, self._tracker.resume_run(run_id)._record.rev)
+        self._mine.append(run_id)
+        self.change(run_id)
 
     def restore(self) -> None:
         run_id = self.any()
