@@ -200,7 +200,9 @@ class Documents:
     def _read_run(self, experiment_id: str, run_id: str) -> RunRecord | None:
         # This first: what waits no more when the document has been read is in the document.
         waiting = self._waiting.get(run_id)
-        found = self._in_place(experiment_id, run_id)
+        # A short run's is not there yet, and asking is cheaper than an error.
+        is_there = waiting is None or self.storage.exists(run_key(experiment_id, run_id))
+        found = self._in_place(experiment_id, run_id) if is_there else None
         if self._writer_id is None or not may_be_behind(found):
             return found
         if waiting is not None and (found is None or found.rev < waiting.rev):
