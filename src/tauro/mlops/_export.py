@@ -37,7 +37,7 @@ from tauro.storage import LocalStorageBackend, StorageBackend, SupportsLocalPath
 from tauro.storage._format import FORMAT_KEY, no_store
 from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._catalogue import RunCatalogue
-from tauro.tracking._documents import ROOT, name_key
+from tauro.tracking._keys import ROOT, name_key
 from tauro.tracking._metric_log._snapshot import copy_points
 from tauro.tracking._models import (
     ExperimentRecord,

@@ -27,7 +27,7 @@ from tauro.mlops._import_models import Models, take_models
 from tauro.storage import LocalStorageBackend, ensure_format, read_format
 from tauro.storage._format import no_store
 from tauro.tracking._artifacts import artifact_folder
-from tauro.tracking._documents import ROOT, run_key
+from tauro.tracking._keys import ROOT, run_key
 from tauro.tracking._metric_log._snapshot import runs_in_parts, take_points
 from tauro.tracking._models import RunRecord, decode_experiment, decode_run
 from tauro.types import StrPath

@@ -11,7 +11,7 @@ from tauro.registry._ledger import METADATA
 from tauro.registry._names import check_model_name, folder_of
 from tauro.storage import check_tenant
 from tauro.tracking._artifacts import artifact_folder
-from tauro.tracking._documents import experiment_key, run_key
+from tauro.tracking._keys import experiment_key, run_key
 from tauro.types import StrPath
 
 

@@ -23,7 +23,7 @@ from tauro.tracking import Damage
 from tauro.tracking._catalogue._entry import decode_entries
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
 from tauro.tracking._catalogue._state import is_damaged
-from tauro.tracking._documents import ROOT, name_key
+from tauro.tracking._keys import ROOT, name_key
 from tauro.tracking._metric_log._compact import DAMAGED
 from tauro.tracking._metric_log._format import parse_name
 from tauro.tracking._metric_log._manifest import manifest_number

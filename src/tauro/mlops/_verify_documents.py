@@ -22,7 +22,8 @@ from tauro.tracking._catalogue._entry import Entry, EntryKind, decode_entries
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
 from tauro.tracking._catalogue._state import State, read_state
-from tauro.tracking._documents import ROOT, experiment_key, readable, run_key
+from tauro.tracking._experiment_documents import readable
+from tauro.tracking._keys import ROOT, experiment_key, run_key
 from tauro.tracking._models import (
     ExperimentRecord,
     RunRecord,

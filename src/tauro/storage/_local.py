@@ -496,6 +496,4 @@ class _Lock(AbstractContextManager[None]):
 
 
 def _format_of(path: str) -> str:
-    if path.endswith(".json"):
-        return "json"
-    return "parquet" if path.endswith(".parquet") else "file"
+    return next((kind for kind in ("json", "parquet") if path.endswith(f".{kind}")), "file")

@@ -18,7 +18,7 @@ from tauro.errors import (
     TrackingValidationError,
 )
 from tauro.storage import StorageBackend, SupportsLocalPath, folder_digest
-from tauro.tracking._documents import ROOT
+from tauro.tracking._keys import ROOT
 from tauro.tracking._models import ArtifactRecord, RunRecord
 from tauro.types import StrPath
 

@@ -35,10 +35,11 @@ from tauro.storage import (
 )
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._console import ConsoleCapture
-from tauro.tracking._documents import ROOT, Documents, StoredDocuments
+from tauro.tracking._documents import Documents, StoredDocuments
 from tauro.tracking._experiments import Experiments
 from tauro.tracking._heartbeat import Heartbeat, is_alive, told_key
 from tauro.tracking._incoming import settle
+from tauro.tracking._keys import ROOT
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import ExperimentRecord, RunRecord, RunStatus
 from tauro.tracking._run import Run

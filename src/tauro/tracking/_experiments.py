@@ -17,8 +17,9 @@ from tauro.errors import (
     TrackingValidationError,
 )
 from tauro.events import Observers, Operation
-from tauro.tracking._documents import ROOT, Documents
+from tauro.tracking._documents import Documents
 from tauro.tracking._experiment import Experiment
+from tauro.tracking._keys import ROOT
 from tauro.tracking._models import ExperimentRecord
 from tauro.tracking._values import clean_description, clean_experiment_name, clean_tags
 

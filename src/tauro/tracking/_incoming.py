@@ -36,7 +36,8 @@ from tauro.tracking._artifacts import (
     hash_stored,
     logical_path,
 )
-from tauro.tracking._documents import ROOT, Documents
+from tauro.tracking._documents import Documents
+from tauro.tracking._keys import ROOT
 from tauro.tracking._models import ArtifactRecord, RunRecord
 from tauro.types import StrPath
 

@@ -12,7 +12,8 @@ from tauro.events import Observers, Operation
 from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._core import index_errors
-from tauro.tracking._documents import ROOT, Documents
+from tauro.tracking._documents import Documents
+from tauro.tracking._keys import ROOT
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import ExperimentRecord, RunRecord
 

@@ -9,7 +9,9 @@ import msgspec
 from tauro.errors import StorageNotFoundError
 from tauro.storage import StorageBackend, SupportsLocalPath
 from tauro.tracking._catalogue import RunCatalogue
-from tauro.tracking._documents import ROOT, may_be_behind, readable, run_key
+from tauro.tracking._documents import may_be_behind
+from tauro.tracking._experiment_documents import readable
+from tauro.tracking._keys import ROOT, run_key
 from tauro.tracking._models import decode_run
 
 

@@ -20,8 +20,9 @@ from tauro.errors import (
 )
 from tauro.storage import StorageBackend, folder_digest
 from tauro.tracking._artifacts import artifact_folder, hash_stored, standing
-from tauro.tracking._documents import ROOT, Documents, experiment_key, name_key
+from tauro.tracking._documents import Documents
 from tauro.tracking._incoming import add_artifact
+from tauro.tracking._keys import ROOT, experiment_key, name_key
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import (
     ArtifactRecord,

@@ -27,7 +27,7 @@ from tauro.mlops._verify import verify_around
 from tauro.storage import LocalStorageBackend
 from tauro.tracking import ExperimentTracker
 from tauro.tracking._core import _trackers
-from tauro.tracking._documents import run_key
+from tauro.tracking._keys import run_key
 from tauro.tracking._models import decode_run
 
 TRACKERS = 3
@@ -254,7 +254,7 @@ class LateDocumentsForLong(LateDocuments):
 
 
 LateDocuments.TestCase.settings = _SHORT
-LateDocumentsForLong.TestCase.settings = settings(_SHORT, max_examples=500, stateful_step_count=50)
+LateDocumentsForLong.TestCase.settings = settings(_SHORT, max_examples=150, stateful_step_count=50)
 TestLateDocuments = LateDocuments.TestCase
 TestLateDocumentsForLong = pytest.mark.torture(
     pytest.mark.timeout(7200)(LateDocumentsForLong.TestCase)

@@ -24,7 +24,7 @@ from tauro.errors import RunNotFoundError
 from tauro.mlops._verify import verify_around
 from tauro.storage import LocalStorageBackend
 from tauro.tracking import ExperimentTracker
-from tauro.tracking._documents import run_key
+from tauro.tracking._keys import run_key
 from tauro.tracking._models import decode_run
 
 from . import _late_child as child
@@ -165,12 +165,10 @@ def test_everything_at_once(tmp_path: Path, torture_report: Callable[..., None])
 
 @pytest.mark.torture
 @pytest.mark.timeout(7200)
+@pytest.mark.parametrize("turn", range(4))
 def test_everything_at_once_for_long(
-    tmp_path: Path, torture_seed: int, torture_report: Callable[..., None]
+    tmp_path: Path, torture_seed: int, torture_report: Callable[..., None], turn: int
 ) -> None:
     """The same on several stores, wide."""
-    for turn in range(6):
-        folder = tmp_path / str(turn)
-        folder.mkdir()
-        seed = torture_seed * 1000 + turn * 100
-        race(folder, processes=6, threads=3, kills=30, seed=seed, report=torture_report)
+    seed = torture_seed * 1000 + turn * 100
+    race(tmp_path, processes=6, threads=3, kills=20, seed=seed, report=torture_report)

@@ -21,8 +21,8 @@ from tauro.storage import (
 )
 from tauro.tracking import ExperimentTracker, Run
 from tauro.tracking._artifacts import artifact_folder
-from tauro.tracking._documents import run_key
 from tauro.tracking._incoming import STAGING
+from tauro.tracking._keys import run_key
 from tauro.tracking._models import ArtifactRecord, encode
 
 

@@ -13,8 +13,8 @@ from tauro.errors import CorruptDataError
 from tauro.mlops import MLOpsContext, repair_store, verify_store
 from tauro.storage import LocalStorageBackend, ensure_format, read_format
 from tauro.tracking import ExperimentTracker
-from tauro.tracking._documents import name_key
 from tauro.tracking._heartbeat import is_alive, writer_key
+from tauro.tracking._keys import name_key
 from tauro.tracking._models import Owner
 
 MARK = "_tauro/format.json"

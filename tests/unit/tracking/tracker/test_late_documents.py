@@ -17,7 +17,7 @@ from tauro.errors import RunNotActiveError, StorageError
 from tauro.mlops import MLOpsConfig, MLOpsContext, export_store, import_store
 from tauro.storage import LocalStorageBackend, PrefixedStorage, ReadOnlyStorage
 from tauro.tracking import ExperimentTracker, Run, RunStatus
-from tauro.tracking._documents import run_key
+from tauro.tracking._keys import run_key
 from tauro.tracking._models import RunRecord, decode_run
 
 

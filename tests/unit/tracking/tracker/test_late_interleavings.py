@@ -18,7 +18,8 @@ from tauro.mlops import MLOpsConfig, MLOpsContext, repair_store
 from tauro.mlops._verify import verify_around
 from tauro.storage import LocalStorageBackend
 from tauro.tracking import ExperimentTracker, Run, RunStatus
-from tauro.tracking._documents import Documents, run_key
+from tauro.tracking._documents import Documents
+from tauro.tracking._keys import run_key
 from tauro.tracking._standing import StandingRuns
 
 
