@@ -15,7 +15,7 @@ from tauro import __version__
 from tauro._internal._close import did_you_mean
 from tauro.cli._group import Group
 from tauro.cli._options import State, common_options
-from tauro.cli._output import Output, ReaderGoneError, print_what_can_be
+from tauro.cli._output import Output, ReaderGoneError, is_about_stdout, print_what_can_be
 from tauro.errors import ExitCode, TauroError
 
 COMMANDS: Final = {
@@ -99,13 +99,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = ExitCode.INTERRUPTED
         _leave_nodes_behind(code)
     except ReaderGoneError:
-        # Nothing is left to say, not even when Python empties its buffers at the exit.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        _print_nowhere()
         code = ExitCode.OK
     except OSError as error:
         code = output.failure(error, ExitCode.STORAGE)
+        if is_about_stdout(error):
+            _print_nowhere()
     sys.exit(int(code))
+
+
+def _print_nowhere() -> None:
+    """Let nothing be left to say, not even when Python empties its buffers at the exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _leave_nodes_behind(code: ExitCode) -> None:

@@ -180,7 +180,7 @@ class Output:
         """Print an error: its message and remedies, with ``--debug`` its traceback."""
         if self._state.debug:
             traceback.print_exception(error, file=sys.stderr)
-        if self.json and not _is_about_stdout(error):
+        if self.json and not is_about_stdout(error):
             body = create_error_response(
                 error,
                 message=error.format_message() if isinstance(error, click.ClickException) else "",
@@ -199,7 +199,7 @@ class Output:
         return code
 
 
-def _is_about_stdout(error: Exception) -> bool:
+def is_about_stdout(error: Exception) -> bool:
     """Tell whether an error says that nothing can be printed there, as a full disk does."""
     if not isinstance(error, OSError) or error.filename is not None:
         return False

@@ -136,7 +136,10 @@ def _differs(document: bytes, published: bytes) -> bool:
     """
     if msgspec.json.format(document, indent=-1) == published:
         return False
-    found, shown = msgspec.json.decode(document), msgspec.json.decode(published)
+    try:
+        found, shown = msgspec.json.decode(document), msgspec.json.decode(published)
+    except UnicodeDecodeError:  # in a field that a run does not have
+        return True
     if shown.get("status") == RunStatus.RUNNING.value:
         for each in (found, shown):
             each.pop("metrics", None)
