@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from tauro._internal import _fs
 from tauro._internal._active import active_run_ids, run_scope
 from tauro._internal._close import did_you_mean
+from tauro._internal._file_system import spread_subfolders
 from tauro._internal._fork import tell_after_fork
 from tauro._internal._translated import Translated
 from tauro.errors import MLOpsError, RunNotFoundError, StorageError, TrackingValidationError
@@ -173,6 +174,8 @@ class TrackerCore:
         if not self._heartbeat.started:
             with self._guard:
                 ensure_format(self.storage)
+                if isinstance(self.storage, SupportsLocalPath):
+                    spread_subfolders(str(self._root / ROOT / "runs"))
                 self._heartbeat.start()
 
     def _notice_removal(self) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from tauro._internal import _fs
+from tauro._internal._file_system import file_system_type
 from tauro._internal._ids import new_id
-from tauro._internal._mounts import file_system_type
 from tauro.errors import StorageError
 from tauro.tracking._metric_log._background import BackgroundCompaction
 from tauro.tracking._metric_log._compact import Compaction, compact, remove

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tauro._internal import _fs
-from tauro._internal._mounts import file_system_type
+from tauro._internal._file_system import file_system_type
 from tauro._internal._process import start_of
 from tauro.errors import StorageError
 from tauro.tracking._metric_log import MetricLog, _log
