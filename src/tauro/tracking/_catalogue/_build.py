@@ -6,13 +6,18 @@ from collections import Counter
 from collections.abc import Container, Iterator
 from typing import Final
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tauro.tracking._catalogue._arrow import mask
-from tauro.tracking._catalogue._index import FORMAT, METADATA_KEY, ROW_GROUP, About, Index
+from tauro.tracking._catalogue._index import (
+    METADATA_KEY,
+    ROW_GROUP,
+    Index,
+    about_text,
+    with_own_checksum,
+)
 from tauro.tracking._catalogue._table import (
     DOCUMENT,
     is_flat,
@@ -38,7 +43,7 @@ def build_index(
         without: Ids of the rows of ``before`` that are left out: replaced or gone.
     """
     schema, cut = _schema(before, changes)
-    about = msgspec.json.encode(About(FORMAT, serial, cut))
+    about = about_text(serial, cut=cut)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
@@ -53,7 +58,7 @@ def build_index(
         for rows in _groups(before, changes, schema, without):
             writer.write_table(rows, row_group_size=ROW_GROUP)
     data: bytes = sink.getvalue().to_pybytes()
-    return Index(data)
+    return Index(with_own_checksum(data))
 
 
 def _schema(before: Index | None, changes: pa.Table) -> tuple[pa.Schema, bool]:

@@ -49,6 +49,7 @@ class Index:
             raise ValueError(f"a view of format {about.format}")
         self.serial = about.serial
         self.cut = about.cut
+        self._own_checksum = about.checksum.encode()
         self.checksum = zlib.crc32(data)
         self.data = data
         self.schema: pa.Schema = self._file.schema_arrow
@@ -72,6 +73,8 @@ class Index:
         Raises:
             ValueError: Something is damaged.
         """
+        if self._own_checksum and not _holds(self.data, self._own_checksum):
+            raise ValueError("damaged: its checksum does not hold")
         try:
             self.table()
         except (pa.ArrowException, OSError) as error:
@@ -126,18 +129,42 @@ class Index:
         return found
 
 
-class About(msgspec.Struct):
+class About(msgspec.Struct, forbid_unknown_fields=True):
     """What a view says of itself, in the file's metadata.
 
     Attributes:
         format: Of the view.
         serial: The publication it belongs to, 0 when it was not published.
         cut: Whether metrics, params or tags without a column of their own stand in documents only.
+        checksum: Of the file with zeros in this place; a view of an older Tauro has none.
     """
 
     format: int
     serial: int
     cut: bool
+    checksum: str = ""
+
+
+_BLANK: Final = b"00000000"
+_BEFORE: Final = b'"checksum":"'
+
+
+def about_text(serial: int, *, cut: bool) -> bytes:
+    """Return what a view says of itself, as it is before :func:`with_own_checksum`."""
+    return msgspec.json.encode(About(FORMAT, serial, cut, _BLANK.decode()))
+
+
+def with_own_checksum(data: bytes) -> bytes:
+    """Return a view with its checksum in the place of zeros."""
+    place = data.rindex(_BEFORE + _BLANK) + len(_BEFORE)
+    return b"".join([data[:place], b"%08x" % zlib.crc32(data), data[place + len(_BLANK) :]])
+
+
+def _holds(data: bytes, checksum: bytes) -> bool:
+    place = data.rfind(_BEFORE + checksum) + len(_BEFORE)
+    rest = memoryview(data)[place + len(_BLANK) :]
+    found = zlib.crc32(rest, zlib.crc32(_BLANK, zlib.crc32(memoryview(data)[:place])))
+    return checksum == b"%08x" % found
 
 
 class _Groups:

@@ -433,8 +433,7 @@ def test_searches_do_not_believe_a_flipped_byte_of_a_published_view(store: Store
 def test_what_is_no_view_is_refused() -> None:
     foreign = pd.DataFrame({"a": [1]}).to_parquet()
     with pytest.MonkeyPatch.context() as patched:
-        for module in ("_build", "_index"):
-            patched.setattr(f"tauro.tracking._catalogue.{module}.FORMAT", 2)
+        patched.setattr("tauro.tracking._catalogue._index.FORMAT", 2)
         newer = _table(RUNS).data
     for data in (b"", b"PAR1", b"{}", foreign, newer):
         with pytest.raises(ValueError, match="view"):
@@ -484,3 +483,25 @@ def test_a_folder_in_the_place_of_a_view_is_no_view(store: Store) -> None:
     (store.index_path() / "of somebody").mkdir(parents=True)
     (store.journal / "of-somebody.journal").mkdir()
     assert store.fresh().ids() == wanted == store.ids()
+
+
+def is_whole(data: bytes) -> bool:
+    """Tell whether a view is taken for what was written."""
+    try:
+        Index(data).verify()
+    except ValueError:
+        return False
+    return True
+
+
+def test_every_changed_byte_of_a_view_is_noticed(store: Store) -> None:
+    """Also of the number of its publication, which says whether the state vouches for it."""
+    store.put(make_run())
+    store.catalogue.publish()
+    data = store.index_path().read_bytes()
+    assert is_whole(data)
+    about = data.rindex(b'{"format"')
+    for place in {*range(0, len(data), 11), *range(about - 40, about + 120)}:
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        assert not is_whole(bytes(changed)), place
