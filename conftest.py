@@ -65,14 +65,32 @@ CHORES = ("tauro-compaction", "tauro-compile")
 
 DONE = ("kills", "faults", "cuts", "races")
 FOUND = ("lost", "torn", "unexplained errors")
-TALLY = pytest.StashKey[dict[str, Counter[str]]]()
+COUNTS = pytest.StashKey[Counter[str]]()
 BEGAN = pytest.StashKey[float]()
 _TORN = ("verify(", "problems(", "torn")
 
 
+class Tally:
+    """What the loops did and found, from the reports of this process's tests or of its workers'."""
+
+    def __init__(self) -> None:
+        self.loops: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add what one test did; also of a run that is stopped before its end."""
+        for name, value in report.user_properties:
+            if name == "torture":
+                loop, counts = value
+                self.loops[loop].update(counts)
+
+
+TALLY = pytest.StashKey[Tally]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count what the loops do; let the processes that tests start hear Ctrl-C."""
-    config.stash[TALLY] = defaultdict(Counter)
+    config.stash[TALLY] = tally = Tally()
+    config.pluginmanager.register(tally)
     config.stash[BEGAN] = time.monotonic()
     # A shell's background job has it ignored, and so have all the processes that it starts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -91,7 +109,7 @@ def torture_report(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     ``cuts`` are files cut short or changed at one byte.
     """
-    tally = request.config.stash[TALLY][_name(request.node)]
+    tally = request.node.stash[COUNTS] = Counter[str]()
 
     def count(*, kills: int = 0, faults: int = 0, cuts: int = 0, races: int = 0) -> None:
         tally.update({"kills": kills, "faults": faults, "cuts": cuts, "races": races})
@@ -105,9 +123,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say of a loop that failed what it found: something lost, torn, or an unexplained error."""
     report = yield
-    if report.failed and "torture_report" in getattr(item, "fixturenames", ()):
-        assert call.excinfo is not None
-        item.config.stash[TALLY][_name(item)][_what_failed(call.excinfo)] += 1
+    if "torture_report" in getattr(item, "fixturenames", ()):
+        counts = item.stash.get(COUNTS, Counter[str]()) if call.when == "call" else Counter[str]()
+        if report.failed:
+            assert call.excinfo is not None
+            counts[_what_failed(call.excinfo)] += 1
+        report.user_properties.append(("torture", (_name(item), dict(counts))))
     return report
 
 
@@ -119,27 +140,13 @@ def _what_failed(found: pytest.ExceptionInfo[BaseException]) -> str:
     return "torn" if any(word in asserted for word in _TORN) else "lost"
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand what a worker counted to the process that prints."""
-    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
-    if output is not None:
-        output["tally"] = {name: dict(each) for name, each in session.config.stash[TALLY].items()}
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
-    """Add what a worker counted; one that died has nothing to tell."""
-    for name, counts in getattr(node, "workeroutput", {}).get("tally", {}).items():
-        node.config.stash[TALLY][name].update(counts)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of a long run, as the documentation shows it."""
     config = terminalreporter.config
     if not config.getoption("--torture"):
         return
     write = terminalreporter.write_line
-    tally = config.stash[TALLY]
+    tally = config.stash[TALLY].loops
     total = sum(tally.values(), Counter[str]())
     rows = sorted((name, counts) for name, counts in tally.items() if counts.total())
     terminalreporter.section("torture")

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tauro._internal import _fs
-from tauro.errors import CorruptDataError, FlavorError
+from tauro._internal._translated import Translated
+from tauro.errors import CorruptDataError, FlavorError, StorageError
 from tauro.flavors._models import SPEC_FILE
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """Return name to SHA-256 of every file below a folder, but not of the description."""
-    names = sorted(Path(file).relative_to(folder).as_posix() for file in _walk(folder))
-    return {name: _fs.hash_file(str(folder / name))[1] for name in names if name != SPEC_FILE}
+    """Return name to SHA-256 of every file below a folder, but not of the description.
+
+    Raises:
+        StorageError: One of them cannot be read.
+    """
+    with Translated(functools.partial(_unreadable, folder)):
+        names = sorted(Path(file).relative_to(folder).as_posix() for file in _walk(folder))
+        return {name: _fs.hash_file(str(folder / name))[1] for name in names if name != SPEC_FILE}
+
+
+def _unreadable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"The files of the model in {folder} cannot be read: {error.strerror or error}.",
+        context={"path": str(error.filename or folder), "errno": error.errno},
+        suggestions=["Check the disk and the permissions, then try again."],
+    )
 
 
 def _walk(folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ or the new stands there, whole, and the document knows of it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from abc import ABC, abstractmethod
@@ -20,6 +21,7 @@ from typing import Final
 from tauro._internal import _clock, _fs
 from tauro._internal._ids import created_at, new_id
 from tauro._internal._paths import check_source
+from tauro._internal._translated import Translated
 from tauro.errors import StorageError, StorageNotFoundError, TrackingValidationError
 from tauro.storage import (
     StorageBackend,
@@ -99,8 +101,9 @@ class IncomingFile(Incoming):
     """
 
     def __init__(self, storage: StorageBackend, run_id: str, source: Path, path: str) -> None:
-        self._files = list(folder_files(source)) if source.is_dir() else []
-        size = sum(os.path.getsize(file) for _, file in self._files or [("", str(source))])
+        with Translated(functools.partial(_unreadable, source)):
+            self._files = list(folder_files(source)) if source.is_dir() else []
+            size = sum(os.path.getsize(file) for _, file in self._files or [("", str(source))])
         super().__init__(
             storage, run_id, ArtifactRecord(path=path, size=size, is_dir=source.is_dir())
         )
@@ -253,6 +256,14 @@ def remove_staging(storage: StorageBackend, *, older_than: float = A_DAY) -> int
     names = {path[start:].partition("/")[0] for path in storage.list_paths(STAGING)}
     old = [name for name in sorted(names) if created_at(name) < limit]
     return sum(storage.delete(f"{STAGING}/{name}") for name in old)
+
+
+def _unreadable(source: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{source} cannot be read: {error.strerror or error}. Nothing was kept of it.",
+        context={"path": str(source), "errno": error.errno},
+        suggestions=["Check the disk and the permissions, then try again."],
+    )
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -246,7 +246,8 @@ def test_a_verb_that_failed_says_so_and_is_completed_by_the_next_call(
             if not failed:
                 assert call > 1
                 return
-            if not said:
+            # A file that a compaction made needless and could not remove goes with the next one.
+            if not said and name != "compact":
                 check_done(name, store, copy)
             check_again(name, store, copy)
             torture_report(faults=1)

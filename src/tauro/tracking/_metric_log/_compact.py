@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tauro._internal import _fs
+from tauro.errors import CorruptDataError
 from tauro.tracking._metric_log._liveness import is_left
 from tauro.tracking._metric_log._manifest import (
     KEPT,
@@ -139,20 +140,13 @@ class Compactor:
                 self._commit(taken, merged)
         except (FileExistsError, FileNotFoundError):
             # A compactor that does not see our lock, on another machine, was faster.
-            self._discard()
+            discard_uncommitted(self._folder, self._staged)
             return Compaction(done=False)
         except BaseException:
-            self._discard()
+            discard_uncommitted(self._folder, self._staged)
             raise
         self._result.parts = len(self._view.manifest.parts)
         return self._result
-
-    def _discard(self) -> None:
-        """Remove the new parts, unless they have been committed."""
-        committed = open_view(self._folder).manifest.parts
-        for part in self._staged:
-            if part.record not in committed:
-                part.discard()
 
     def _take_segments(self) -> list[SegmentRef]:
         """Take each lane up to the first segment that is still written or is damaged."""
@@ -233,6 +227,20 @@ class Compactor:
         commit(self._folder, new, self._staged)
         self._view = open_view(self._folder)
         remove_leftovers(self._view)
+
+
+def discard_uncommitted(folder: str, staged: Sequence[StagedPart]) -> None:
+    """Remove new parts, unless they are committed although the commit failed in the end.
+
+    Where that cannot be told they stay; what nobody committed goes with the next compaction.
+    """
+    try:
+        committed = open_view(folder).manifest.parts
+    except (OSError, CorruptDataError):
+        return
+    for part in staged:
+        if part.record not in committed:
+            part.discard()
 
 
 def commit(folder: str, manifest: Manifest, staged: Sequence[StagedPart]) -> None:

@@ -11,7 +11,13 @@ import numpy as np
 
 from tauro._internal import _fs
 from tauro.errors import LockTimeoutError
-from tauro.tracking._metric_log._compact import DAMAGED, PART_ROWS, commit, compaction_lock
+from tauro.tracking._metric_log._compact import (
+    DAMAGED,
+    PART_ROWS,
+    commit,
+    compaction_lock,
+    discard_uncommitted,
+)
 from tauro.tracking._metric_log._format import HEADER_SIZE, SLOT, SLOT_SIZE, decode_header
 from tauro.tracking._metric_log._liveness import is_left
 from tauro.tracking._metric_log._manifest import Manifest, manifest_name
@@ -95,7 +101,6 @@ def take_points(source: str, folder: str, run_ids: Collection[str]) -> int:
         LockTimeoutError: Another process compacted the experiment for a minute.
     """
     staged: list[StagedPart] = []
-    committed = False
     _fs.make_dirs(folder)
     try:
         # One by one, for each that was staged is discarded if a later one fails.
@@ -103,10 +108,9 @@ def take_points(source: str, folder: str, run_ids: Collection[str]) -> int:
         staged.extend(stage_part(folder, rows) for rows in batches)
         if staged:
             _commit(folder, staged)
-            committed = True
-    finally:
-        for part in [] if committed else staged:
-            part.discard()
+    except BaseException:
+        discard_uncommitted(folder, staged)
+        raise
     return sum(part.record.rows for part in staged)
 
 
