@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -84,6 +85,8 @@ def finished_files(folder: Path) -> Iterator[tuple[str, str]]:
                 suggestions=["Replace the link by the file, or leave it out."],
             )
         if not os.path.isfile(target):
+            if not os.path.lexists(file):  # It went since the folder was listed.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
             what = "a link to a folder" if os.path.isdir(target) else "not a regular file"
             raise PathNotAllowedError(
                 f"{name!r} in the folder {str(folder)!r} is {what}.", context={"path": name}
