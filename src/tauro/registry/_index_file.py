@@ -60,10 +60,13 @@ def decode_index(data: bytes, columns: Iterable[str] | None = None) -> pa.Table:
         raise _damaged("its checksum does not hold")
     try:
         file = pq.ParquetFile(native_reader(data))
-        strange = (file.metadata.metadata or {}).keys() - _OTHER_KEYS - {_KEY}
+        about = file.metadata.metadata or {}
+        strange = about.keys() - _OTHER_KEYS - {_KEY}
         table = file.read(columns=wanted)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(str(error)) from error
+    if _KEY in about and not place:
+        raise _damaged("its checksum is not where it was written")
     if strange:
         raise _damaged(f"none says {strange.pop()!r} of itself")
     return table
