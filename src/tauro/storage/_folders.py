@@ -73,7 +73,11 @@ def remove_temporaries(folder: str, older_than: float) -> int:
 
 
 def finished_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield what :func:`folder_files` does of a folder in which others may be writing."""
+    """Yield what :func:`folder_files` does of a folder in which others may be writing.
+
+    Raises:
+        FileNotFoundError: It was moved meanwhile: what was yielded may not be all of it.
+    """
     real = os.path.realpath(folder)
     for file in _fs.walk_files(str(folder)):
         name = os.path.relpath(file, folder)
@@ -85,13 +89,19 @@ def finished_files(folder: Path) -> Iterator[tuple[str, str]]:
                 suggestions=["Replace the link by the file, or leave it out."],
             )
         if not os.path.isfile(target):
-            if not os.path.lexists(file):  # It went since the folder was listed.
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
+            if not os.path.lexists(file):
+                raise _moved(file)
             what = "a link to a folder" if os.path.isdir(target) else "not a regular file"
             raise PathNotAllowedError(
                 f"{name!r} in the folder {str(folder)!r} is {what}.", context={"path": name}
             )
         yield name, target
+    if not os.path.isdir(folder):
+        raise _moved(str(folder))
+
+
+def _moved(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def source_files(folder: Path) -> list[tuple[str, str]]:

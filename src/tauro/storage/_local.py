@@ -251,8 +251,6 @@ class LocalStorageBackend(StorageBackend):
                 _fs.make_dirs(str(dest))
                 for name, inner in finished_files(Path(file)):
                     self._copy_out(inner, dest / name, progress)
-                if not os.path.isdir(file):  # Moved meanwhile: what is copied may not be all.
-                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
             else:
                 self._copy_out(file, dest / Path(src).name if dest.is_dir() else dest, progress)
 
