@@ -197,7 +197,7 @@ class _Snapshot:
 
     def take(self, experiments: Collection[str] | None) -> dict[str, Any]:
         self._copy.write_bytes(FORMAT_KEY, self._storage.read_bytes(FORMAT_KEY))
-        books = self._copy_experiments(experiments)
+        copied = self._copy_experiments(experiments)
         folders = self._with_runs() if experiments is None else sorted(experiments)
         for each in folders:
             for key in self._standing.documents(each):
@@ -214,7 +214,7 @@ class _Snapshot:
             self._copy_others()
         self._make_views(models)
         return {
-            "experiments": books,
+            "experiments": copied,
             "runs": len(self._runs),
             "models": models,
             "files": len(self._copy.list_paths()),

@@ -26,10 +26,10 @@ from tauro.tracking._incoming import add_artifact
 from tauro.tracking._models import ArtifactRecord, ErrorRecord, RunRecord, RunStatus, metric_to_json
 from tauro.tracking._run import Run, describe_error, status_after
 from tauro.tracking._status import (
-    experiment_is_deleted,
+    deleted_error,
+    ended_error,
+    experiment_deleted_error,
     final_status,
-    has_ended,
-    is_deleted,
 )
 from tauro.tracking._system import SystemSampler
 from tauro.tracking._values import (
@@ -173,7 +173,7 @@ class LifecycleVerbs(TrackerCore):
         if wanted not in self._known_experiments:
             found = self._experiments.get(wanted)
             if found.lifecycle != "active":
-                raise experiment_is_deleted(f"{found.name!r} ({wanted})", wanted)
+                raise experiment_deleted_error(f"{found.name!r} ({wanted})", wanted)
             self._known_experiments.add(wanted)
         return wanted
 
@@ -209,10 +209,10 @@ class LifecycleVerbs(TrackerCore):
         if found is not None:
             return found
         if isinstance(run, Run) and run.belongs_to(self):
-            raise self._is_a_record(run)
+            raise self._record_error(run)
         return self._joined(run_id)
 
-    def _is_a_record(self, run: Run) -> RunNotActiveError:
+    def _record_error(self, run: Run) -> RunNotActiveError:
         ended = run.status is not RunStatus.RUNNING
         how = f"tracker.resume_run({run.run_id!r}) opens it again"
         return RunNotActiveError(
@@ -226,9 +226,9 @@ class LifecycleVerbs(TrackerCore):
         """Return a handle on a run that another process or tracker has open."""
         record = self._read_record(run_id)
         if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
-            raise has_ended(record)
+            raise ended_error(record)
         if record.lifecycle != "active":
-            raise is_deleted(record)
+            raise deleted_error(record)
         self._opened_for_writing()
         return self._handle(record)
 
@@ -339,7 +339,7 @@ class LifecycleVerbs(TrackerCore):
 
         def finish(record: RunRecord) -> None:
             if record.status not in (RunStatus.RUNNING, RunStatus.SCHEDULED):
-                raise has_ended(record)
+                raise ended_error(record)
             for each in printed:
                 add_artifact(record, each)
             record.status = status
@@ -388,13 +388,13 @@ class LifecycleVerbs(TrackerCore):
         if known.run_id in self._open_runs:
             return self._open_runs[known.run_id]
         if self._catalogue.is_deleted(known.experiment_id):
-            raise experiment_is_deleted(f"of the run {known.run_id}", known.experiment_id)
+            raise experiment_deleted_error(f"of the run {known.run_id}", known.experiment_id)
         return self._resume(known)
 
     def _resume(self, known: RunRecord) -> Run:
         def reopen(record: RunRecord) -> None:
             if record.lifecycle != "active":
-                raise is_deleted(record)
+                raise deleted_error(record)
             if record.status is RunStatus.RUNNING and not self.is_abandoned(record):
                 raise RunNotActiveError(
                     f"The run {record.run_id} ({record.name!r}) is open in another process.",

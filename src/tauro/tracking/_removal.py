@@ -62,37 +62,36 @@ class Removal:
         """Remove what is due; return the ids of the ``runs`` and ``experiments`` that went."""
         # Only the index's own failures are turned into ours: hooks raise what they like.
         with index_errors(self._root):
-            books = self._catalogue.experiments(include_deleted=True)
+            known = self._catalogue.experiments(include_deleted=True)
         runs = [run for run in self._runs(filter="lifecycle != 'active'") if self._remove_run(run)]
         experiments = []
-        for book in books:
-            if self._is_due(book):
-                gone = self._remove_experiment(book)
-                runs += gone.runs
-                experiments += [book] if gone.whole else []
+        for experiment in filter(self._is_due, known):
+            gone = self._remove_experiment(experiment)
+            runs += gone.runs
+            experiments += [experiment] if gone.whole else []
         self._remove_points(runs)
         with index_errors(self._root):
             self._catalogue.publish(timeout=PUBLISH_TIMEOUT)
-        for book in experiments:
+        for experiment in experiments:
             # Only now: whoever publishes from now on knows that nobody needs its view.
-            self._storage.delete(f"{ROOT}/runs/{book.experiment_id}")
+            self._storage.delete(f"{ROOT}/runs/{experiment.experiment_id}")
         return {
             "runs": [run.run_id for run in runs],
-            "experiments": [book.experiment_id for book in experiments],
+            "experiments": [each.experiment_id for each in experiments],
         }
 
     def plan(self) -> dict[str, list[str]]:
         """Return what :meth:`run` would remove now; nothing is changed."""
         with index_errors(self._root):
-            books = self._catalogue.experiments(include_deleted=True)
+            known = self._catalogue.experiments(include_deleted=True)
         alone = [run for run in self._runs(filter="lifecycle != 'active'") if self._is_due(run)]
         runs = {run.run_id for run in alone if not self._is_written(run)}
         experiments = []
-        for book in filter(self._is_due, books):
-            inside = self._runs(experiment_ids=[book.experiment_id])
+        for experiment in filter(self._is_due, known):
+            inside = self._runs(experiment_ids=[experiment.experiment_id])
             if not any(map(self._is_written, inside)):
                 runs |= {run.run_id for run in inside}
-                experiments.append(book.experiment_id)
+                experiments.append(experiment.experiment_id)
         return {"runs": sorted(runs), "experiments": experiments}
 
     def _is_due(self, record: RunRecord | ExperimentRecord) -> bool:

@@ -7,7 +7,7 @@ from tauro.errors import ExperimentNotFoundError, RunNotActiveError, TrackingVal
 from tauro.tracking._models import RunRecord, RunStatus
 
 
-def has_ended(record: RunRecord) -> RunNotActiveError:
+def ended_error(record: RunRecord) -> RunNotActiveError:
     """Return the error of writing to a run that has ended."""
     return RunNotActiveError(
         f"The run {record.run_id} ({record.name!r}) has ended: {record.status}.",
@@ -16,7 +16,7 @@ def has_ended(record: RunRecord) -> RunNotActiveError:
     )
 
 
-def is_deleted(record: RunRecord) -> RunNotActiveError:
+def deleted_error(record: RunRecord) -> RunNotActiveError:
     """Return the error of writing to a run that is deleted."""
     return RunNotActiveError(
         f"The run {record.run_id} ({record.name!r}) is deleted.",
@@ -25,7 +25,7 @@ def is_deleted(record: RunRecord) -> RunNotActiveError:
     )
 
 
-def experiment_is_deleted(which: str, experiment_id: str) -> ExperimentNotFoundError:
+def experiment_deleted_error(which: str, experiment_id: str) -> ExperimentNotFoundError:
     """Return the error of writing to a run of an experiment that is deleted."""
     return ExperimentNotFoundError(
         f"The experiment {which} is deleted.",

@@ -44,7 +44,6 @@ PUBLISH_SECONDS: Final = 30.0
 _CLOSE_TIMEOUT: Final = 10.0
 _IS_RUNNING = parse_filter("status = 'RUNNING'")
 _NEWEST_FIRST = (OrderKey(Field("attributes", "start_time", Kind.TIME), descending=True),)
-_PARENT = Field("attributes", "parent_run_id", Kind.TEXT)
 
 
 class RunCatalogue:
@@ -259,7 +258,7 @@ class RunCatalogue:
         """Tell whether an experiment is deleted."""
         with self._loader.guard:
             self._fresh()
-            return experiment_id in self._loader.books.deleted
+            return experiment_id in self._loader.experiments.deleted
 
     def find(self, run_id: str) -> str | None:
         """Return the experiment of a run, soft-deleted ones included, or None."""
@@ -267,30 +266,6 @@ class RunCatalogue:
             view = self._fresh()
             row = view.row_of(run_id)
             return None if row is None else view.experiment_of(row)
-
-    def find_run(self, run_id: str) -> RunRecord | None:
-        """Return a run as its latest document says, or None."""
-        with self._loader.guard:
-            view = self._fresh()
-            row = view.row_of(run_id)
-            captured = None if row is None else view.capture([row])
-        return None if captured is None else captured.records()[0]
-
-    def runs_of(self, experiment_id: str, *, include_deleted: bool = False) -> list[str]:
-        """Return the ids of an experiment's runs, sorted."""
-        with self._loader.guard:
-            view = self._fresh()
-            rows = self._passing(None, [experiment_id], include_deleted=include_deleted)
-            return sorted(view.ids[row] for row in rows.tolist())
-
-    def children(self, run_id: str, *, include_deleted: bool = False) -> list[str]:
-        """Return the ids of the runs whose parent this is, sorted."""
-        with self._loader.guard:
-            view = self._fresh()
-            parents = view.texts(_PARENT)
-            rows = self._passing(None, None, include_deleted=include_deleted)
-            mine = rows[parents.head(len(view))[rows] == parents.code_of(run_id)]
-            return sorted(view.ids[row] for row in mine.tolist())
 
     def experiments(
         self,
@@ -310,18 +285,13 @@ class RunCatalogue:
             self._fresh()
             found = [
                 record
-                for record in self._loader.books
+                for record in self._loader.experiments
                 if (include_deleted or record.lifecycle == "active")
                 and matches(expression, experiment_fields(record))
             ]
         return sort_records(found, order, experiment_fields, lambda each: each.experiment_id)
 
     # Views
-
-    def refresh(self) -> None:
-        """Take in what all writers recorded; every query does it first."""
-        with self._loader.guard:
-            self._fresh()
 
     def publish(self, *, timeout: float = 0.0) -> bool:
         """Bring ``index.parquet`` of every experiment up to date; fold journals of ended writers.
@@ -377,7 +347,7 @@ class RunCatalogue:
             expression,
             experiment_ids,
             include_deleted=include_deleted,
-            hidden=self._loader.books.deleted,
+            hidden=self._loader.experiments.deleted,
         )
 
     def _fresh(self) -> View:

@@ -10,10 +10,10 @@ import msgspec
 
 from tauro._internal import _fs
 from tauro._internal._fork import tell_after_fork
-from tauro.tracking._catalogue._books import Books
 from tauro.tracking._catalogue._build import build_index
 from tauro.tracking._catalogue._documents import DocumentSource
 from tauro.tracking._catalogue._entry import Entry, EntryKind
+from tauro.tracking._catalogue._experiments import ExperimentRecords
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._layout import Layout
 from tauro.tracking._catalogue._reader import JournalReader, Line, Tail
@@ -37,7 +37,7 @@ class Loader:
         pending: Intents whose documents are not in place, or not yet.
         ahead: By run the state that its document may not have yet, where that is the latest.
         view: The runs.
-        books: The experiments.
+        experiments: All of them.
     """
 
     def __init__(self, layout: Layout, documents: DocumentSource) -> None:
@@ -56,7 +56,7 @@ class Loader:
         self.pending: list[Line] = []
         self.ahead: dict[str, Line] = {}
         self.view = View({})
-        self.books = Books()
+        self.experiments = ExperimentRecords()
 
     def _after_fork(self) -> None:
         # Another thread of the parent may have been in the middle of a change.
@@ -116,7 +116,7 @@ class Loader:
         self.view = View(_present({each: self._from_documents(each) for each in experiment_ids}))
         for line in self.ahead.values():
             self.view.put(_change(line.entry))
-        self.books = Books()
+        self.experiments = ExperimentRecords()
         self._read_experiments(experiment_ids)
 
     def adopt(self, state: State, indices: Mapping[str, Index]) -> None:
@@ -128,7 +128,7 @@ class Loader:
         self.view = View({**before.indices, **runs})
         self.view.take_over(before)
         if "" in indices:
-            self.books.load(indices[""])
+            self.experiments.load(indices[""])
 
     # Views
 
@@ -153,12 +153,12 @@ class Loader:
         self.view.take_over(before)
         for gone, rev in state.gone.items():
             self.view.remove(gone, rev)
-            self.books.remove(gone, rev)
+            self.experiments.remove(gone, rev)
         wanted = state.views.get("")
         if wanted is not None:
-            books = self._read_index(self._layout.experiments_index, wanted)
-            if books is not None:
-                self.books.load(books)
+            index = self._read_index(self._layout.experiments_index, wanted)
+            if index is not None:
+                self.experiments.load(index)
             else:
                 self._read_experiments(experiment_ids)
         if not first:
@@ -174,9 +174,9 @@ class Loader:
                 continue
             if self._documents.run(change.experiment_id, change.run_id) is None:
                 self.view.remove(change.run_id, change.rev)
-        for record in self.books.unpublished():
+        for record in self.experiments.unpublished():
             if self._documents.experiment(record.experiment_id) is None:
-                self.books.remove(record.experiment_id, record.rev)
+                self.experiments.remove(record.experiment_id, record.rev)
 
     def _index_of(self, experiment_id: str, state: State, before: View) -> Index | None:
         wanted = state.views.get(experiment_id)
@@ -217,7 +217,7 @@ class Loader:
         """
         known: dict[str, set[str]] = {}
         for experiment_id in self._documents.experiment_ids():
-            if self.books.get(experiment_id) is None:
+            if self.experiments.get(experiment_id) is None:
                 self._read_experiment(experiment_id)
             folder = _fs.stat(self._layout.runs_of(experiment_id))
             view = self.state.views.get(experiment_id) if self.state is not None else None
@@ -282,12 +282,12 @@ class Loader:
             case EntryKind.RUN | EntryKind.AHEAD:
                 self._put(_change(entry))
             case EntryKind.EXPERIMENT:
-                self.books.put(entry.document)
+                self.experiments.put(entry.document)
             case EntryKind.GONE if entry.run_id:
                 self.view.remove(entry.run_id, entry.rev)
                 self._overtake(entry.run_id, entry.rev)
             case EntryKind.GONE:
-                self.books.remove(entry.experiment_id, entry.rev)
+                self.experiments.remove(entry.experiment_id, entry.rev)
 
     def _take_ahead(self, line: Line) -> None:
         """Take in a state that its document may not have yet, unless a later one is known."""
@@ -322,9 +322,9 @@ class Loader:
                 return True
         elif (
             entry.kind is EntryKind.EXPERIMENT
-            and 0 < self.books.gone.get(entry.experiment_id, 0) < entry.rev
+            and 0 < self.experiments.gone.get(entry.experiment_id, 0) < entry.rev
         ) and self._documents.experiment(entry.experiment_id) is None:
-            self.books.remove(entry.experiment_id, entry.rev)
+            self.experiments.remove(entry.experiment_id, entry.rev)
             return True
         return False
 
@@ -336,7 +336,7 @@ class Loader:
                     return True
                 return self._read_run(entry.experiment_id, entry.run_id) >= entry.rev
             case EntryKind.EXPERIMENT:
-                known = self.books.get(entry.experiment_id)
+                known = self.experiments.get(entry.experiment_id)
                 if known is not None and known.rev >= entry.rev:
                     return True
                 return self._read_experiment(entry.experiment_id) >= entry.rev
@@ -371,10 +371,10 @@ class Loader:
         if document is None:
             return 0
         try:
-            self.books.put(msgspec.json.format(document, indent=-1))
+            self.experiments.put(msgspec.json.format(document, indent=-1))
         except msgspec.DecodeError:
             return 0
-        known = self.books.get(experiment_id)
+        known = self.experiments.get(experiment_id)
         return known.rev if known is not None else 0
 
 

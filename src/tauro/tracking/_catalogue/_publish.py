@@ -44,7 +44,7 @@ class _Plan:
     offsets: dict[str, int]
     pending: list[Line]
     ahead: list[Line]
-    books: pa.Table | None
+    experiments: pa.Table | None
 
 
 class Publisher:
@@ -93,8 +93,8 @@ class Publisher:
                 index = _build(plan.view.indices.get(each), changes, plan.gone, serial)
                 written[each] = index
                 _fs.replace_file(self._layout.runs_index(each), index.data, durable=self._durable)
-            if plan.books is not None:
-                index = build_index(plan.books, serial=serial)
+            if plan.experiments is not None:
+                index = build_index(plan.experiments, serial=serial)
                 written[""] = index
                 _fs.replace_file(self._layout.experiments_index, index.data, durable=self._durable)
             dead = self._dead_journals(plan)
@@ -129,12 +129,12 @@ class Publisher:
             # Of what was known to be gone, all entries have been read after this.
             loader.refresh()
             gone = self._gone()
-            new_books = loader.books.changed() or loader.state is None
+            changed = loader.experiments.changed() or loader.state is None
             return _Plan(
                 epoch=loader.epoch,
                 before=loader.state,
                 view=loader.view,
-                stale=self._stale(loader.view, loader.books.gone),
+                stale=self._stale(loader.view, loader.experiments.gone),
                 gone=gone,
                 just_gone={key: gone[key] for key in gone.keys() - known.keys()},
                 offsets=dict(loader.reader.offsets),
@@ -144,11 +144,11 @@ class Publisher:
                     for line in loader.ahead.values()
                     if (line.entry.run_id, line.entry.rev) not in done
                 ],
-                books=experiments_table(*loader.books.items()) if new_books else None,
+                experiments=experiments_table(*loader.experiments.items()) if changed else None,
             )
 
     def _gone(self) -> dict[str, int]:
-        return {**self._loader.view.removed(), **self._loader.books.gone}
+        return {**self._loader.view.removed(), **self._loader.experiments.gone}
 
     def _stale(self, view: View, removed: Collection[str]) -> dict[str, list[Change]]:
         """Return the experiments whose published view is out of date, and what changed."""

@@ -310,7 +310,7 @@ def test_what_came_while_views_were_written_is_not_given_up_for_them(
             data = bytearray(damaged.read_bytes())
             data[20] ^= 1
             damaged.write_bytes(data)
-        store.catalogue.refresh()
+        store.catalogue.count()
 
     own = {*store.journals()}
     with monkeypatch.context() as patched:

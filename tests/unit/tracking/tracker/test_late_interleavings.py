@@ -126,7 +126,7 @@ def test_another_reads_while_it_is_put_in_place(
             tracker.compact()
 
     if reader == "tracker":
-        other._catalogue.refresh()
+        other._catalogue.count()
         after_reading(other._documents, meanwhile)
         assert other.get_run(run.run_id).tags == {"t": "v"}
         return

@@ -9,7 +9,7 @@ from tauro.tracking._catalogue._table import DOCUMENT
 from tauro.tracking._models import ExperimentRecord, decode_experiment
 
 
-class Books:
+class ExperimentRecords:
     """Every experiment's latest document; there are few, so they are kept as records.
 
     Attributes:
