@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,23 @@ def _facts(data: Any) -> tuple[str, dict[str, str], int | None]:
         return _of_path(Path(data)), {}, None
     if isinstance(data, (bytes, bytearray, memoryview)):
         return f"sha256:{hashlib.sha256(data).hexdigest()}", {}, None
-    table = _as_arrow(data)
+    import pyarrow as pa
+
+    try:
+        table = _as_arrow(data)
+    except pa.ArrowException as error:  # such as an array of objects, which Arrow has no type for
+        raise _no_fingerprint(data, f": {error}") from error
     if table is None:
-        raise TrackingValidationError(
-            f"A {type(data).__name__} has no fingerprint as a dataset.",
-            context={"type": type(data).__name__},
-            suggestions=[
-                "Give a pandas, polars or pyarrow table, a numpy array, a path, or bytes."
-            ],
-        )
+        raise _no_fingerprint(data, "")
     return _of_table(table), {f.name: str(f.type) for f in table.schema}, table.num_rows
+
+
+def _no_fingerprint(data: Any, why: str) -> TrackingValidationError:
+    return TrackingValidationError(
+        f"A {type(data).__name__} has no fingerprint as a dataset{why}.",
+        context={"type": type(data).__name__},
+        suggestions=["Give a pandas, polars or pyarrow table, a numpy array, a path, or bytes."],
+    )
 
 
 def _of_path(path: Path) -> str:
@@ -98,7 +106,8 @@ def _as_arrow(data: Any) -> Any:
         frame = data.collect() if hasattr(data, "collect") else data
         return (frame.to_frame() if hasattr(frame, "to_frame") else frame).to_arrow()
     if module == "numpy":
-        columns = data.reshape(data.shape[0], -1) if data.ndim else data.reshape(1, 1)
+        width = math.prod(data.shape[1:])  # not -1, which an array without rows does not take
+        columns = data.reshape(data.shape[0] if data.ndim else 1, width)
         return pa.table({f"column_{i}": columns[:, i] for i in range(columns.shape[1])})
     return None
 

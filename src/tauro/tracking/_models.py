@@ -166,6 +166,21 @@ def metric_from_json(value: float | str) -> float:
     return _NAMED[value] if isinstance(value, str) else float(value)
 
 
+def describe_record(record: RunRecord) -> dict[str, Any]:
+    """Return a run's fields as plain values, all of them whether set or not."""
+    described = msgspec.structs.asdict(record)
+    del described["replacing"]
+    for name in ("inputs", "models", "owner", "error", "source"):
+        described[name] = msgspec.to_builtins(described[name])
+    return described | {
+        "status": record.status.value,
+        "parameters": dict(record.parameters),
+        "metrics": {key: metric_from_json(value) for key, value in record.metrics.items()},
+        "tags": dict(record.tags),
+        "artifacts": [artifact.path for artifact in record.artifacts],
+    }
+
+
 _encoder = msgspec.json.Encoder()
 _run_decoder = msgspec.json.Decoder(RunRecord)
 _experiment_decoder = msgspec.json.Decoder(ExperimentRecord)

@@ -21,7 +21,7 @@ from tauro.tracking._models import (
     Metric,
     RunRecord,
     RunStatus,
-    metric_from_json,
+    describe_record,
     metric_to_json,
 )
 from tauro.tracking._query import EXPERIMENTS, matches, parse_filter
@@ -322,8 +322,11 @@ class ReadVerbs(LogVerbs):
 
     def describe_run(self, run: Run) -> dict[str, Any]:
         """Return a run's fields as plain values."""
-        record = msgspec.structs.replace(run._record)
-        return {**describe_record(record), "metrics": run.metrics, "artifact_uri": run.artifact_uri}
+        return {
+            **describe_record(run._record),
+            "metrics": run.metrics,
+            "artifact_uri": run.artifact_uri,
+        }
 
     # Artifacts
 
@@ -384,24 +387,6 @@ class ReadVerbs(LogVerbs):
                     row[f"metrics.{key}.{how}"] = metrics[key].agg(how)
             rows.append(row)
         return pd.DataFrame(rows)
-
-
-def describe_record(record: RunRecord) -> dict[str, Any]:
-    """Return a run's fields as plain values."""
-    fields: dict[str, Any] = msgspec.to_builtins(record)
-    described = {name: fields.get(name) for name in RunRecord.__struct_fields__}
-    del described["replacing"]
-    described |= {
-        "status": record.status.value,
-        "lifecycle": record.lifecycle,
-        "start_time": record.start_time,
-        "end_time": record.end_time,
-        "parameters": dict(record.parameters),
-        "metrics": {key: metric_from_json(value) for key, value in record.metrics.items()},
-        "tags": dict(record.tags),
-        "artifacts": [artifact.path for artifact in record.artifacts],
-    }
-    return described
 
 
 def _ids(experiments: ExperimentLike | Sequence[ExperimentLike] | None) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -47,7 +48,8 @@ class SystemSampler:
 
     def _run(self) -> None:
         process, step = psutil.Process(), 0
-        sample(process)  # the first percentages of psutil are since never, and mean nothing
+        with contextlib.suppress(psutil.Error, OSError):  # the samples that follow tell why
+            sample(process)  # the first percentages of psutil are since never, and mean nothing
         while not self._stop.wait(self._interval):
             try:
                 self._log(sample(process), step)

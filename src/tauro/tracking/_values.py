@@ -162,7 +162,7 @@ def time_in_ns(timestamp: int) -> int:
             f"timestamp is {timestamp!r}; expected whole milliseconds since the epoch.",
             suggestions=["int(time.time() * 1000) is now."],
         )
-    if abs(timestamp) > _LATEST_MS:
+    if not -_LATEST_MS <= timestamp <= _LATEST_MS:
         raise TrackingValidationError(
             f"timestamp is {_shown(timestamp)}; expected milliseconds since the epoch, at most "
             f"{_LATEST_MS}.",

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from tauro.tracking._catalogue._capture import Captured
 from tauro.tracking._catalogue._fields import run_fields
 from tauro.tracking._catalogue._frame import captured_frame
-from tauro.tracking._models import RunRecord, metric_from_json
+from tauro.tracking._models import RunRecord, describe_record, metric_from_json
 from tauro.tracking._query import Field
 from tauro.tracking._query._rowwise import raw_value
 
@@ -93,15 +91,7 @@ def _row(record: RunRecord, fields: Sequence[Field] | None) -> RunRow:
     if fields is not None:
         values = run_fields(record)
         return RunRow((str(field), _plain(raw_value(values, field), field)) for field in fields)
-    row = RunRow(msgspec.structs.asdict(record))
-    del row["replacing"]
-    row["status"] = record.status.value
-    row["metrics"] = {key: metric_from_json(value) for key, value in record.metrics.items()}
-    row["artifacts"] = [artifact.path for artifact in record.artifacts]
-    for name in ("inputs", "models", "owner", "error"):
-        if row[name]:
-            row[name] = msgspec.to_builtins(row[name])
-    return row
+    return RunRow(describe_record(record))
 
 
 def _plain(value: Any, field: Field) -> Any:

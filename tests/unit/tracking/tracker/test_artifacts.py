@@ -184,6 +184,13 @@ def test_inputs_are_described(run: Run, data: Any) -> None:
     ]
 
 
+def test_an_array_without_rows_is_an_input(run: Run) -> None:
+    """It has its columns all the same."""
+    described = run.log_input(np.empty((0, 3)), "nothing yet")
+    assert described.rows == 0
+    assert list(described.data_schema) == ["column_0", "column_1", "column_2"]
+
+
 def test_inputs_may_be_files(run: Run, tmp_path: Path) -> None:
     """A file's hash, a folder's hash; a missing one is an error."""
     (tmp_path / "d").mkdir()

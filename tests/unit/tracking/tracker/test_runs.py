@@ -85,6 +85,16 @@ def test_a_run_is_read_back_as_it_was_logged(
     assert "first" in found._repr_html_()
 
 
+def test_what_was_not_logged_is_empty_and_not_none(tracker: ExperimentTracker) -> None:
+    """A run tells of itself as a listing tells of it."""
+    run = tracker.start_run(name="bare")
+    described = run.to_dict()
+    assert (described["inputs"], described["models"], described["note"]) == ([], [], "")
+    assert described["rev"] == 1
+    [row] = tracker.list_runs()
+    assert row == {**described, "artifact_uri": ""}
+
+
 def test_history_is_in_the_order_logged(tracker: ExperimentTracker) -> None:
     """Steps, values and UTC times; a repeated step stays; a given time is in milliseconds."""
     run = tracker.start_run(name="h")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tauro.errors import StorageError
@@ -59,8 +60,26 @@ def test_a_refusal_of_the_store_does_not_stop_sampling(caplog: pytest.LogCapture
 
 def test_percentages_are_percentages() -> None:
     """Figures have the units that their names say."""
-    import psutil
-
     found = sample(psutil.Process())
     assert 0 <= found["system/memory_percent"] <= 100
     assert found["system/process_threads"] >= 1
+
+
+def test_a_first_sample_that_cannot_be_had_does_not_stop_sampling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sample that only starts the percentages may fail as any other may."""
+    real, tries, logged = sample, list[int](), threading.Event()
+
+    def fail_first(process: psutil.Process) -> dict[str, float]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise psutil.AccessDenied(process.pid)
+        return real(process)
+
+    monkeypatch.setattr("tauro.tracking._system.sample", fail_first)
+    sampler = SystemSampler(lambda figures, step: logged.set(), 0.05)
+    try:
+        assert logged.wait(60)
+    finally:
+        sampler.stop()

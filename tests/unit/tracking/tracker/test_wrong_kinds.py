@@ -138,6 +138,18 @@ WRONG: dict[str, tuple[type[MLOpsError], Call]] = {
     ),
     "artifacts": (PathNotAllowedError, lambda t, r: r.log_artifacts(untyped(["a"]))),
     "a dataset without a name": (TrackingValidationError, lambda t, r: r.log_input(b"x", " ")),
+    "an array of objects as a dataset": (
+        TrackingValidationError,
+        lambda t, r: r.log_input(np.array([object()]), "x"),
+    ),
+    "complex numbers as a dataset": (
+        TrackingValidationError,
+        lambda t, r: r.log_input(np.array([1j]), "x"),
+    ),
+    "the lowest time of 64 bits": (
+        TrackingValidationError,
+        lambda t, r: r.log_metric("a", 1.0, timestamp=untyped(np.int64(-(2**63)))),
+    ),
     "a list as a table": (
         TrackingValidationError,
         lambda t, r: r.log_table(untyped([1]), "t.parquet"),
