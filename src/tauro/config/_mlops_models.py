@@ -30,7 +30,7 @@ class TrackingSettings:
 
     Attributes:
         metric_buffer_size: How many points a writer holds between seals; never unwritten points.
-        auto_flush_metrics: Whether a full buffer is sealed by itself.
+        auto_flush_metrics: Whether a full buffer is synchronised with the disk by itself.
         durability: What an acknowledged point survives: ``process`` or ``disk``.
         catalog: Unity Catalog for tracking, where it differs from the global one.
         schema: Schema for tracking, where it differs from the global one.

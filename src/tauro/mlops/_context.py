@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self
 
 from tauro._internal._fork import tell_after_fork
+from tauro._internal._once import made_once
 from tauro.cache import LRUCache
 from tauro.errors import MLOpsError, RunNotFoundError
 from tauro.events import AuditLogger, FileAuditSink, Observers, get_observers
@@ -28,29 +28,6 @@ from tauro.tracking import ExperimentTracker
 if TYPE_CHECKING:
     from tauro.config import Context, MLOpsSettings
     from tauro.health import HealthCheck
-
-_T = TypeVar("_T")
-
-
-class _part(functools.cached_property[_T]):  # noqa: N801 - used as a decorator
-    """A part made when it is first asked for, once, whichever threads ask.
-
-    From Python 3.12 on ``cached_property`` lets two threads make two: two trackers of one context,
-    each with a run of its own.
-    """
-
-    @overload
-    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> _T: ...
-    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Self | _T:
-        if instance is None:
-            return self
-        with instance._making:
-            if self.attrname not in instance.__dict__:
-                instance.__dict__[self.attrname] = self.func(instance)
-            made: _T = instance.__dict__[self.attrname]
-            return made
 
 
 class MLOpsContext:
@@ -117,7 +94,7 @@ class MLOpsContext:
         )
         return cls()
 
-    @_part
+    @made_once
     def storage(self) -> StorageBackend:
         """The store; where ``cache_enabled`` says so, what was read is remembered.
 
@@ -128,7 +105,7 @@ class MLOpsContext:
         cache = LRUCache(self.config.cache_max_size, self.config.cache_default_ttl)
         return CachedStorage(self._plain, cache)
 
-    @_part
+    @made_once
     def _plain(self) -> StorageBackend:
         if self.config.backend_type != "local":
             raise MLOpsError(
@@ -139,7 +116,7 @@ class MLOpsContext:
             )
         return open_storage(self.config.storage_path, tenant_id=self.config.tenant_id)
 
-    @_part
+    @made_once
     def observers(self) -> Observers:
         """Who looks on: those given, else the process's with the store's own audit log."""
         if self._given_observers is not None:
@@ -154,7 +131,7 @@ class MLOpsContext:
         """Who did what, when, and how it ended."""
         return self.observers.audit
 
-    @_part
+    @made_once
     def experiment_tracker(self) -> ExperimentTracker:
         """The tracker of the store."""
         return ExperimentTracker(
@@ -166,7 +143,7 @@ class MLOpsContext:
             auto_flush_metrics=self.config.auto_flush_metrics,
         )
 
-    @_part
+    @made_once
     def model_registry(self) -> ModelRegistry:
         """The registry of the store."""
         return ModelRegistry(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import hashlib
 import os
-import tempfile
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +14,7 @@ from tauro._internal import _fs
 from tauro._internal._clock import now
 from tauro._internal._ids import new_id
 from tauro._internal._paths import check_key, check_source
+from tauro._internal._spool import make_spool
 from tauro._internal._translated import Translated
 from tauro.errors import (
     LockTimeoutError,
@@ -73,11 +70,7 @@ class MemoryStorageBackend(StorageBackend):
         """Return a folder of this process that goes when the object does."""
         with self._guard:
             if self._spool is None:
-                self._spool = Path(tempfile.mkdtemp(prefix="tauro-"))
-                gone = weakref.finalize(self, _remove, str(self._spool), os.getpid())
-                # At the interpreter's end those who use it are closed first; see _remove_all.
-                gone.atexit = False
-                _spools[:] = [each for each in _spools if each.alive] + [gone]
+                self._spool = make_spool(self)
             return self._spool
 
     # Bytes
@@ -267,24 +260,3 @@ def _etag(*parts: bytes) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
-
-
-_spools: list[weakref.finalize[..., MemoryStorageBackend]] = []
-
-
-def _remove(folder: str, owner: int) -> None:
-    if os.getpid() != owner:  # a forked child, whose parent still uses it
-        return
-    with contextlib.suppress(OSError):
-        _fs.remove_tree(folder)
-
-
-@atexit.register
-def _remove_all() -> None:
-    """Remove the spools that are left; what is registered later, such as trackers, ends before."""
-    for gone in _spools:
-        # Called by itself it would do nothing any more: weakref has shut down by now.
-        left = gone.detach()
-        if left is not None:
-            _, remove, arguments, _ = left
-            remove(*arguments)

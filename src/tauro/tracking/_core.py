@@ -6,7 +6,6 @@ import atexit
 import functools
 import logging
 import sys
-import tempfile
 import threading
 import time
 import weakref
@@ -20,6 +19,8 @@ from tauro._internal._active import active_run_ids, run_scope
 from tauro._internal._close import did_you_mean
 from tauro._internal._file_system import spread_subfolders
 from tauro._internal._fork import tell_after_fork
+from tauro._internal._once import made_once
+from tauro._internal._spool import make_spool
 from tauro._internal._translated import Translated
 from tauro.errors import MLOpsError, RunNotFoundError, StorageError, TrackingValidationError
 from tauro.events import Observers, Operation, get_observers
@@ -93,6 +94,7 @@ class TrackerCore:
         self._auto_flush = auto_flush_metrics
         self._capture = capture_environment
         self._guard = threading.RLock()
+        self._making = threading.RLock()
         self._open_runs: dict[str, Run] = {}
         self._appenders: dict[str, Appender] = {}
         self._samplers: dict[str, SystemSampler] = {}
@@ -126,6 +128,7 @@ class TrackerCore:
     def _after_fork(self) -> None:
         # The parent's runs are the parent's; the child may log to them by id, as any process may.
         self._guard = threading.RLock()
+        self._making = threading.RLock()
         self._open_runs = {}
         self._appenders = {}
         self._samplers = {}
@@ -137,27 +140,25 @@ class TrackerCore:
 
     # The parts, opened on first use
 
-    @functools.cached_property
+    @made_once
     def _root(self) -> Path:
         """The folder of segments and journals: the store's, its spool's, or a private one."""
         if isinstance(self.storage, SupportsLocalPath):
             return self.storage.local_path()
         if isinstance(self.storage, SupportsSpool):
             return self.storage.spool()
-        spool = tempfile.TemporaryDirectory(prefix="tauro-")
-        weakref.finalize(self, spool.cleanup)
-        return Path(spool.name)
+        return make_spool(self)
 
-    @functools.cached_property
+    @made_once
     def _log(self) -> MetricLog:
         return MetricLog(
             str(self._root / ROOT / "metrics"),
             writer_id=self._heartbeat.writer_id,
             durability=self._durability,
-            buffer_size=self._buffer_size,
+            buffer_size=self._buffer_size if self._auto_flush else sys.maxsize,
         )
 
-    @functools.cached_property
+    @made_once
     def _catalogue(self) -> RunCatalogue:
         if isinstance(self.storage, SupportsLocalPath):
             return RunCatalogue(

@@ -60,7 +60,8 @@ class ExperimentTracker(ReadVerbs):
             once :meth:`flush_metrics` or :meth:`end_run` returned.
         metric_buffer_size: The most points between two synchronisations with the disk, with
             durability ``disk``. Points are always written as they are logged.
-        auto_flush_metrics: Synchronise by itself when that many points were logged.
+        auto_flush_metrics: Synchronise by itself when that many points were logged; else only when
+            a file is full, and when a run ends or is flushed.
         capture_environment: Keep git commit, command line, versions and host with each run.
 
     Raises:

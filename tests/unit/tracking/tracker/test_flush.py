@@ -46,3 +46,27 @@ def test_flushing_a_run_syncs_where_that_is_asked_for(
         with ExperimentTracker(tmp_path / "store", observers=Observers()) as other:
             assert other.get_metric_history(run.run_id, "loss")["value"].tolist() == [0.5, 0.25]
     tracker.close()
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_a_full_buffer_is_synchronised_where_that_is_asked_for(
+    tmp_path: Path, calls: list[str], by_itself: bool
+) -> None:
+    """With ``auto_flush_metrics=False`` only ``flush_metrics`` and the end of the run do."""
+    tracker = ExperimentTracker(
+        tmp_path / "store",
+        observers=Observers(),
+        durability="disk",
+        metric_buffer_size=10,
+        auto_flush_metrics=by_itself,
+    )
+    with tracker.start_run(name="one") as run:
+        run.log_metric("loss", 0.5)
+        calls.clear()
+        for step in range(1, 25):
+            run.log_metric("loss", 0.5, step=step)
+        assert ("fsync" in calls) is by_itself
+        calls.clear()
+        run.flush_metrics()
+        assert "fsync" in calls
+    tracker.close()

@@ -302,3 +302,34 @@ def test_the_mark_of_the_store_comes_first(
             _fs.set_fault_hook(None)
     assert {file.parent.name for file in seen} <= {"_tauro"}
     assert all(file.name.startswith(".tmp-") for file in seen)
+
+
+SPOOLED = """
+import os, sys
+from tauro.storage import MemoryStorageBackend
+from tauro.tracking import ExperimentTracker
+
+class Elsewhere(MemoryStorageBackend):
+    spool = None  # as of somebody's own backend
+
+tracker = ExperimentTracker(Elsewhere(), capture_environment=False)
+run = tracker.start_run(name="r")
+run.log_metric("m", 0.5)
+child = os.fork()
+if child == 0:
+    sys.exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+run.log_metric("m", 0.25)
+assert run.history("m")["value"].tolist() == [0.5, 0.25]
+print(tracker._root)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+def test_a_spool_of_the_trackers_own_outlives_forked_children() -> None:
+    """A child that ends leaves the parent's points alone; the parent ends its run, then they go."""
+    run = [sys.executable, "-W", "ignore", "-c", SPOOLED]
+    ended = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert ended.stderr == ""
+    assert ended.returncode == 0
+    assert not Path(ended.stdout.strip()).exists()
