@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from tauro.types import StrPath
 
+    _Asked = ExperimentLike | Sequence[ExperimentLike] | None
+
 _POLL_SECONDS = 0.05
 _LIVE_SECONDS = 0.25
 _GONE_SECONDS = 60.0
@@ -144,9 +146,10 @@ class ReadVerbs(LogVerbs):
 
         Raises:
             FilterSyntaxError: The filter or order does not parse; the message points at the column.
+            ExperimentNotFoundError: There is no such experiment.
         """
         return self._query(
-            experiment_ids=_ids(experiment_ids),
+            experiment_ids,
             filter=filter,
             order_by=order_by,
             limit=limit,
@@ -155,10 +158,18 @@ class ReadVerbs(LogVerbs):
             include_deleted=include_deleted,
         )
 
-    def _query(self, **arguments: Any) -> RunPage:
+    def _query(self, experiments: _Asked, **arguments: Any) -> RunPage:
         with index_errors(self._root):
             self._show_running()
-            return self._catalogue.query(**arguments)
+            return self._catalogue.query(experiment_ids=self._known(experiments), **arguments)
+
+    def _known(self, experiments: _Asked) -> list[str] | None:
+        """Return the ids of experiments; one that there is not is an error, not an empty result."""
+        ids = _ids(experiments)
+        for each in ids or ():
+            if not self._catalogue.has_experiment(each):
+                self._experiments.get(each)
+        return ids
 
     def _show_running(self) -> None:
         """Let searches see the metrics of runs that have not ended, from the log.
@@ -195,7 +206,9 @@ class ReadVerbs(LogVerbs):
         with index_errors(self._root):
             self._show_running()
             return self._catalogue.count(
-                experiment_ids=_ids(experiment_ids), filter=filter, include_deleted=include_deleted
+                experiment_ids=self._known(experiment_ids),
+                filter=filter,
+                include_deleted=include_deleted,
             )
 
     def runs_frame(
@@ -213,7 +226,7 @@ class ReadVerbs(LogVerbs):
             ``run_id``, ``name``, …, ``metrics.<key>``, ``params.<key>``, ``tags.<key>``.
         """
         return self._query(
-            experiment_ids=_ids(experiment_ids),
+            experiment_ids,
             filter=filter,
             order_by=order_by,
             limit=None,
@@ -238,6 +251,10 @@ class ReadVerbs(LogVerbs):
             filter: A filter text, as :meth:`query_runs` takes it.
             order_by: As :meth:`query_runs` takes it.
             limit: The most ids.
+
+        Raises:
+            TrackingValidationError: A condition is none.
+            ExperimentNotFoundError: There is no such experiment.
         """
         conditions = check_mapping(metric_filter or {}, "conditions")
         parts = [_condition(key, rule) for key, rule in conditions.items()]
@@ -245,7 +262,7 @@ class ReadVerbs(LogVerbs):
             parts.append(f"({filter})")
         text = " and ".join(parts) or filter
         page = self._query(
-            experiment_ids=_ids(experiment_id),
+            experiment_id,
             filter=text,
             order_by=order_by,
             limit=limit,
@@ -269,6 +286,9 @@ class ReadVerbs(LogVerbs):
             tag_filter: Only with these tags.
             include_deleted: Deleted runs too, and those of deleted experiments.
             limit: The most runs.
+
+        Raises:
+            ExperimentNotFoundError: There is no such experiment.
         """
         conditions = [
             f"tags.{_quoted_name(key)} = {_quoted(value)}"
@@ -277,7 +297,7 @@ class ReadVerbs(LogVerbs):
         if status_filter is not None:
             conditions.append(f"status = {_quoted(parse_status(status_filter))}")
         page = self._query(
-            experiment_ids=_ids(experiment_id),
+            experiment_id,
             filter=" and ".join(conditions),
             limit=limit,
             include_deleted=include_deleted,
@@ -389,7 +409,7 @@ class ReadVerbs(LogVerbs):
         return pd.DataFrame(rows)
 
 
-def _ids(experiments: ExperimentLike | Sequence[ExperimentLike] | None) -> list[str] | None:
+def _ids(experiments: _Asked) -> list[str] | None:
     if experiments is None:
         return None
     if isinstance(experiments, (str, Experiment)):

@@ -254,6 +254,11 @@ class RunCatalogue:
         with self._loader.guard:
             self._loader.view.show_metrics(run_id, metrics)
 
+    def has_experiment(self, experiment_id: str) -> bool:
+        """Tell whether an experiment, a deleted one too, was there when last looked."""
+        with self._loader.guard:
+            return self._loader.experiments.get(experiment_id) is not None
+
     def is_deleted(self, experiment_id: str) -> bool:
         """Tell whether an experiment is deleted."""
         with self._loader.guard:

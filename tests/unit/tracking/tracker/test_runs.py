@@ -213,6 +213,36 @@ def test_experiments_are_created_once(tracker: ExperimentTracker) -> None:
     assert len(tracker.list_experiments()) == 1
 
 
+@pytest.mark.parametrize("verb", ["search_runs", "list_runs", "query_runs", "count_runs"])
+def test_searching_an_experiment_that_is_not_there_is_an_error(
+    tracker: ExperimentTracker, verb: str
+) -> None:
+    """A name given for an id, or a misspelled id, does not look like an experiment without runs."""
+    experiment = tracker.create_experiment("churn")
+    search = getattr(tracker, verb)
+    with pytest.raises(ExperimentNotFoundError, match="'churn'") as caught:
+        search("churn")
+    assert caught.value.suggestions == (f"'churn' is the name of {experiment.id!r}.",)
+    with pytest.raises(ExperimentNotFoundError, match="'nope'"):
+        search("nope")
+    assert not search(experiment)
+    tracker.delete_experiment(experiment)
+    assert not search(experiment.id)
+
+
+def test_another_tracker_searches_an_experiment_just_made(
+    tracker: ExperimentTracker, storage: StorageBackend
+) -> None:
+    """What one tracker made, another one finds at once."""
+    reader = ExperimentTracker(storage)
+    experiment = tracker.create_experiment("first")
+    assert reader.list_runs(experiment.id) == []
+    tracker.start_run(experiment, "r")
+    late = tracker.create_experiment("late")
+    assert [run["name"] for run in reader.list_runs(experiment.id)] == ["r"]
+    assert reader.list_runs(late.id) == []
+
+
 def test_experiments_are_renamed_deleted_and_restored(tracker: ExperimentTracker) -> None:
     """A name is unique; a deleted experiment takes no runs and keeps its name."""
     first = tracker.create_experiment("a")
