@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.tracking.catalogue.support import make_run, seconds
 
+from tauro._internal._json import float_from_json, float_to_json
 from tauro.errors import FilterSyntaxError
 from tauro.tracking._catalogue import _select
 from tauro.tracking._catalogue._build import build_index
@@ -19,7 +20,7 @@ from tauro.tracking._catalogue._fields import run_fields
 from tauro.tracking._catalogue._select import Sorter, passing
 from tauro.tracking._catalogue._table import runs_table
 from tauro.tracking._catalogue._view import Change, View
-from tauro.tracking._models import RunRecord, RunStatus, encode, metric_from_json, metric_to_json
+from tauro.tracking._models import RunRecord, RunStatus, encode
 from tauro.tracking._query import OrderKey, matches, parse_filter, parse_order, sort_records
 
 relaxed = settings(deadline=None, max_examples=40)
@@ -62,7 +63,7 @@ def run_sets(draw: st.DrawFn) -> list[RunRecord]:
                 start_time=seconds(draw(st.integers(0, 3))),
                 end_time=draw(st.sampled_from([None, seconds(3), seconds(5.5)])),
                 user=draw(st.sampled_from(["", "abc"])),
-                metrics={key: metric_to_json(value) for key, value in metrics.items()},
+                metrics={key: float_to_json(value) for key, value in metrics.items()},
                 parameters=draw(_mapping(["p", "q"], PARAMS)),
                 tags=draw(_mapping(["t", "in"], TEXTS)),
             )
@@ -120,7 +121,7 @@ def _literal(value: Any) -> str:
 
 def _metric(name: str) -> Callable[[RunRecord], float | None]:
     def read(run: RunRecord) -> float | None:
-        return metric_from_json(run.metrics[name]) if name in run.metrics else None
+        return float_from_json(run.metrics[name]) if name in run.metrics else None
 
     return read
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, TextIO
 
 import click
 
+from tauro._internal._json import float_to_json
 from tauro._internal._terminal import cell_width, harmless, padded
 from tauro.cli._options import State
 from tauro.errors import ErrorCode, ExitCode, TauroError, create_error_response
@@ -244,9 +244,7 @@ def to_json(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return float_to_json(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):

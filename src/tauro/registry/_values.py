@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from tauro._internal._json import float_to_json
 from tauro.errors import ValidationError
 from tauro.flavors import ModelSignature
 from tauro.validation import (
@@ -17,8 +17,6 @@ from tauro.validation import (
     validate_tag,
 )
 
-_NAMED: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
 
 def clean_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float | str]:
     """Return metrics as JSON holds them; NaN and infinities by name.
@@ -27,21 +25,9 @@ def clean_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float | str]:
         ValidationError: A value is no number; a bool is none.
     """
     return {
-        validate_metric_key(key): metric_to_json(validate_metric_value(value, key=key))
+        validate_metric_key(key): float_to_json(validate_metric_value(value, key=key))
         for key, value in _items(metrics, "metrics")
     }
-
-
-def metric_to_json(value: float) -> float | str:
-    """Return a metric's value as JSON can hold it."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def metric_from_json(value: float | str) -> float:
-    """Return the value that :func:`metric_to_json` wrote."""
-    return _NAMED[value] if isinstance(value, str) else float(value)
 
 
 def clean_hyperparameters(values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tauro._internal._json import float_from_json
 from tauro.registry._models import ArtifactFile, ModelMetadata, ModelStage, ParentVersion
 from tauro.registry._state import Annotation, ModelState
-from tauro.registry._values import metric_from_json
 from tauro.types import StrPath
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def make_version(
         artifact_type=metadata.artifact_type,
         description=metadata.description if now.description is None else now.description,
         hyperparameters=deepcopy(metadata.hyperparameters),
-        metrics={key: metric_from_json(value) for key, value in metadata.metrics.items()},
+        metrics={key: float_from_json(value) for key, value in metadata.metrics.items()},
         tags={key: value for key, value in tags.items() if value is not None},
         annotations=tuple(now.annotations),
         input_schema=deepcopy(metadata.input_schema),

@@ -11,6 +11,7 @@ from typing import Any
 from tauro._internal import _clock
 from tauro._internal._active import run_closed, run_opened, run_scope
 from tauro._internal._ids import new_id
+from tauro._internal._json import float_to_json
 from tauro.errors import (
     MLOpsError,
     RunNotActiveError,
@@ -23,7 +24,7 @@ from tauro.tracking._core import ExperimentLike, RunLike, TrackerCore
 from tauro.tracking._environment import capture_environment, user_name
 from tauro.tracking._experiments import experiment_id_of
 from tauro.tracking._incoming import add_artifact
-from tauro.tracking._models import ArtifactRecord, ErrorRecord, RunRecord, RunStatus, metric_to_json
+from tauro.tracking._models import ArtifactRecord, ErrorRecord, RunRecord, RunStatus
 from tauro.tracking._run import Run, describe_error, status_after
 from tauro.tracking._status import (
     deleted_error,
@@ -345,7 +346,7 @@ class LifecycleVerbs(TrackerCore):
             record.status = status
             record.end_time = _clock.now()
             record.error = error
-            found = {key: metric_to_json(each.last_value) for key, each in last.items()}
+            found = {key: float_to_json(each.last_value) for key, each in last.items()}
             record.metrics = {**record.metrics, **found}
 
         try:

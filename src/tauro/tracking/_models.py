@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
-import math
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from tauro._internal._clock import from_ns
-from tauro._internal._json import decode, decode_checked, with_checksum
+from tauro._internal._json import decode, decode_checked, float_from_json, with_checksum
 
 Lifecycle = Literal["active", "deleted", "removing"]
 """``removing``: what :meth:`ExperimentTracker.gc` has begun to remove and nothing brings back."""
@@ -121,7 +120,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     user: str = ""
     parameters: dict[str, Any] = {}
     metrics: dict[str, float | str] = {}
-    """Last value of each metric; NaN and infinities by name, as :func:`metric_to_json` writes."""
+    """Last value of each metric; NaN and infinities by name, as :func:`float_to_json` writes."""
     tags: dict[str, str] = {}
     artifacts: list[ArtifactRecord] = []
     replacing: list[ArtifactRecord] = []
@@ -151,21 +150,6 @@ class ExperimentRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     artifact_location: str = ""
 
 
-_NAMED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-def metric_to_json(value: float) -> float | str:
-    """Return a metric's value as JSON can hold it."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def metric_from_json(value: float | str) -> float:
-    """Return the value that :func:`metric_to_json` wrote."""
-    return _NAMED[value] if isinstance(value, str) else float(value)
-
-
 def describe_record(record: RunRecord) -> dict[str, Any]:
     """Return a run's fields as plain values, all of them whether set or not."""
     described = msgspec.structs.asdict(record)
@@ -175,7 +159,7 @@ def describe_record(record: RunRecord) -> dict[str, Any]:
     return described | {
         "status": record.status.value,
         "parameters": dict(record.parameters),
-        "metrics": {key: metric_from_json(value) for key, value in record.metrics.items()},
+        "metrics": {key: float_from_json(value) for key, value in record.metrics.items()},
         "tags": dict(record.tags),
         "artifacts": [artifact.path for artifact in record.artifacts],
     }

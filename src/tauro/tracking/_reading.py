@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tauro._internal._json import float_to_json
 from tauro.errors import TrackingValidationError
 from tauro.tracking import _artifacts
 from tauro.tracking._catalogue import RunPage
@@ -22,7 +23,6 @@ from tauro.tracking._models import (
     RunRecord,
     RunStatus,
     describe_record,
-    metric_to_json,
 )
 from tauro.tracking._query import EXPERIMENTS, matches, parse_filter
 from tauro.tracking._run import Run
@@ -192,7 +192,7 @@ class ReadVerbs(LogVerbs):
                 self._look_again[record.run_id] = now + wait
 
     def _show(self, record: RunRecord, last: Mapping[str, Summary]) -> None:
-        values = {key: metric_to_json(each.last_value) for key, each in last.items()}
+        values = {key: float_to_json(each.last_value) for key, each in last.items()}
         self._catalogue.show_metrics(record.run_id, {**record.metrics, **values})
 
     def count_runs(

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tauro._internal._active import make_active
+from tauro._internal._json import float_from_json
 from tauro.tracking._display import card, short
 from tauro.tracking._environment import storable
 from tauro.tracking._models import (
@@ -19,7 +20,6 @@ from tauro.tracking._models import (
     LoggedModel,
     RunRecord,
     RunStatus,
-    metric_from_json,
 )
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Run:
         """The last value of each metric, by key."""
         if self._record.status is RunStatus.RUNNING:
             return self._tracker.last_values(self)
-        return {key: metric_from_json(value) for key, value in self._record.metrics.items()}
+        return {key: float_from_json(value) for key, value in self._record.metrics.items()}
 
     @property
     def tags(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tauro._internal._json import strange_fields
+from tauro._internal._json import float_to_json, strange_fields
 from tauro.errors import (
     CorruptDataError,
     RunNotFoundError,
@@ -32,7 +32,6 @@ from tauro.tracking._models import (
     decode_claim,
     decode_experiment,
     decode_run,
-    metric_to_json,
 )
 from tauro.tracking._standing import StandingRuns
 
@@ -189,7 +188,7 @@ def verify_points(log: MetricLog, documents: Documents, record: RunRecord) -> It
         key
         for key, value in record.metrics.items()
         if key not in last
-        or (metric_to_json(last[key].last_value) != value and not _is_logged(log, record, key))
+        or (float_to_json(last[key].last_value) != value and not _is_logged(log, record, key))
     ]
     if not lost:
         return
@@ -208,4 +207,4 @@ def verify_points(log: MetricLog, documents: Documents, record: RunRecord) -> It
 def _is_logged(log: MetricLog, record: RunRecord, key: str) -> bool:
     """Tell whether the last value of a run's end is among the points; others may log more later."""
     points = log.history(record.experiment_id, record.run_id, key).value.tolist()
-    return any(metric_to_json(point) == record.metrics[key] for point in points)
+    return any(float_to_json(point) == record.metrics[key] for point in points)

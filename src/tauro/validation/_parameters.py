@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 import os
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tauro._internal._json import float_to_json
 from tauro.errors import ValidationError
 from tauro.types import JsonValue
 from tauro.validation._names import validate_parameter_key, validate_tag_key
@@ -73,7 +73,7 @@ def _to_json(value: Any, key: str, error: type[ValidationError], depth: int) -> 
     if isinstance(value, int):
         return _integer(int(value), key, error)
     if isinstance(value, float):
-        return _floating(float(value))
+        return float_to_json(float(value))
     if isinstance(value, Mapping):
         return {
             _member(name, key, error): _to_json(item, key, error, depth + 1)
@@ -115,12 +115,6 @@ def _integer(number: int, key: str, error: type[ValidationError]) -> int:
         "kept.",
         suggestions=["Give it as a text: str(value)."],
     )
-
-
-def _floating(number: float) -> float | str:
-    if math.isfinite(number):
-        return number
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
 def _member(name: object, key: str, error: type[ValidationError]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from tauro._internal._json import float_from_json
 from tauro.tracking._catalogue._capture import Captured
 from tauro.tracking._catalogue._fields import run_fields
 from tauro.tracking._catalogue._frame import captured_frame
-from tauro.tracking._models import RunRecord, describe_record, metric_from_json
+from tauro.tracking._models import RunRecord, describe_record
 from tauro.tracking._query import Field
 from tauro.tracking._query._rowwise import raw_value
 
@@ -95,4 +96,4 @@ def _row(record: RunRecord, fields: Sequence[Field] | None) -> RunRow:
 
 
 def _plain(value: Any, field: Field) -> Any:
-    return metric_from_json(value) if field.space == "metrics" and value is not None else value
+    return float_from_json(value) if field.space == "metrics" and value is not None else value

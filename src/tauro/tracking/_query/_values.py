@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tauro.tracking._models import metric_from_json
+from tauro._internal._json import float_from_json
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ def boolean_of_text(text: str) -> bool | None:
 
 def number_of(value: Any) -> float | None:
     """Return a metric's value, also where JSON had to hold it by name."""
-    return None if value is None else metric_from_json(value)
+    return None if value is None else float_from_json(value)
 
 
 def microseconds_of(value: datetime | str | None) -> int | None:

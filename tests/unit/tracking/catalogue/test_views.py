@@ -19,6 +19,7 @@ import pytest
 from tests.unit.tracking.catalogue.support import DAY, Store, make_run, seconds
 
 from tauro._internal import _fs
+from tauro._internal._json import float_to_json
 from tauro.errors import LockTimeoutError
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._catalogue._build import build_index
@@ -30,7 +31,6 @@ from tauro.tracking._models import (
     RunStatus,
     decode_run,
     encode,
-    metric_to_json,
 )
 
 RUNS = [
@@ -462,7 +462,7 @@ def test_decoded_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_metric_names_of_json_come_back_as_numbers(store: Store) -> None:
     values = [float("nan"), float("inf"), -0.0, 1e-320]
     store.put(
-        make_run(run_id="a", metrics={f"m{n}": metric_to_json(v) for n, v in enumerate(values)})
+        make_run(run_id="a", metrics={f"m{n}": float_to_json(v) for n, v in enumerate(values)})
     )
     row = store.catalogue.query().runs[0]
     assert [repr(row.metrics[f"m{number}"]) for number in range(4)] == list(map(repr, values))
