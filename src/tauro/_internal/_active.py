@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from contextvars import ContextVar
+
+from tauro._internal._fork import call_after_fork
 
 _stack: ContextVar[tuple[str, ...]] = ContextVar("tauro_active_runs", default=())
 _open: set[str] = set()
@@ -45,5 +46,4 @@ def forget_runs() -> None:
     _stack.set(())
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget_runs)
+call_after_fork(forget_runs)

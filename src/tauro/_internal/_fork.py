@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -17,7 +18,13 @@ class ForkAware(Protocol):
     def _after_fork(self) -> None: ...
 
 
+_functions: list[Callable[[], None]] = []
 _objects: weakref.WeakSet[ForkAware] = weakref.WeakSet()
+
+
+def call_after_fork(function: Callable[[], None]) -> None:
+    """Call a module's function in every forked child, before any object is told."""
+    _functions.append(function)
 
 
 def tell_after_fork(instance: ForkAware) -> None:
@@ -26,6 +33,8 @@ def tell_after_fork(instance: ForkAware) -> None:
 
 
 def _tell_all() -> None:
+    for function in _functions:
+        function()
     for instance in list(_objects):
         instance._after_fork()
 

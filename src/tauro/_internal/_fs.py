@@ -114,7 +114,7 @@ def truncate_fd(fd: int, size: int, path: str) -> None:
     os.ftruncate(fd, size)
 
 
-NO_LOCKS: Final = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+NO_LOCKS: Final = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def try_lock_fd(fd: int, path: str, *, needed: bool = False) -> bool:
@@ -291,18 +291,6 @@ def remove_tree(folder: str) -> None:
     shutil.rmtree(folder)
 
 
-def remove_empty_dir(folder: str) -> bool:
-    """Remove a folder if nothing is in it; tell whether it was removed."""
-    _before("rmdir", folder)
-    try:
-        os.rmdir(folder)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-            return False
-        raise
-    return True
-
-
 def list_dir(folder: str) -> list[os.DirEntry[str]]:
     """Return the entries of a folder in the order of their names; a missing folder is empty."""
     _before("list", folder)
@@ -440,7 +428,7 @@ def allocate(fd: int, size: int, path: str, *, start: int = 0) -> None:
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(fd, start, size - start)
     else:
-        os.pwrite(fd, bytes(size - start), start)
+        write_at(fd, bytes(size - start), start, path)
 
 
 def map_shared(fd: int, size: int, path: str) -> mmap.mmap:
@@ -465,6 +453,8 @@ _RENAME_SWAP: Final = 2
 def exchange(first: str, second: str) -> bool:
     """Swap two names in one step; tell whether the system can."""
     _before("exchange", second)
+    if sys.platform == "win32":
+        return False
     libc = ctypes.CDLL(None, use_errno=True)
     a, b = os.fsencode(first), os.fsencode(second)
     if hasattr(libc, "renameat2"):

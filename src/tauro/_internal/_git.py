@@ -24,9 +24,10 @@ def read_commit(folder: Path) -> dict[str, Any] | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    # Without optional locks: `status` would write the index, and the user's own git be refused.
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
             capture_output=True,
             timeout=_TIMEOUT,
             check=False,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tauro._internal._clock import now_ns
+from tauro._internal._fork import call_after_fork
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -52,4 +53,4 @@ def start_anew() -> None:
     _last, _lock = (0, 0), threading.Lock()
 
 
-os.register_at_fork(after_in_child=start_anew)
+call_after_fork(start_anew)

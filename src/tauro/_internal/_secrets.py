@@ -16,6 +16,8 @@ _SECRET_KEY = re.compile(
 _USER_INFO = re.compile(
     r"(?P<scheme>\b[a-z][\w+.-]*://)(?P<user>[^\s:/@'\"]*):[^\s/'\"]+@", re.IGNORECASE
 )
+_QUERY = re.compile(r"(?P<key>[?&](?P<name>[\w.%-]+)=)[^&#\s'\"]+")
+_SIGNATURE = re.compile(r"(?:\A|[_-])sig(?:nature)?\Z", re.IGNORECASE)
 _IN_LINE = re.compile(
     rf"(?P<key>[\w.-]*(?:{_SECRET_KEY.pattern})[\w.-]*[\"']?\s*[:=]\s*)(?P<value>\S.*)",
     re.IGNORECASE,
@@ -29,10 +31,15 @@ def is_secret_name(name: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """Return a text with the passwords of URLs masked."""
+    """Return a text with the passwords of URLs masked, and the tokens that sign them."""
     if "://" not in text:
         return text
-    return _USER_INFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text)
+    return _QUERY.sub(_masked_value, _USER_INFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text))
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    secret = is_secret_name(found["name"]) or _SIGNATURE.search(found["name"])
+    return f"{found['key']}{MASK}" if secret else found[0]
 
 
 def mask_line(line: str) -> str:

@@ -1,4 +1,4 @@
-"""Folders of this host for what must be local files of a place that is none."""
+"""Folders of this host for what must be files while a process needs them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ _spools: list[weakref.finalize[..., object]] = []
 
 def make_spool(owner: object) -> Path:
     """Return a new folder, which goes when its owner does or the interpreter ends."""
-    folder = Path(tempfile.mkdtemp(prefix="tauro-"))
-    gone = weakref.finalize(owner, _remove, str(folder), os.getpid())
+    folder = tempfile.mkdtemp(prefix="tauro-")
+    remove_with(owner, folder)
+    return Path(folder)
+
+
+def remove_with(owner: object, folder: str) -> None:
+    """Have a folder removed when its owner goes or the interpreter ends, in this process only."""
+    gone = weakref.finalize(owner, _remove, folder, os.getpid())
     # At the interpreter's end those who use it are closed first; see _remove_all.
     gone.atexit = False
     _spools[:] = [each for each in _spools if each.alive] + [gone]
-    return folder
 
 
 def _remove(folder: str, owner: int) -> None:

@@ -101,11 +101,9 @@ class StorageCache:
         except StorageNotFoundError:
             return None
         header, payload = _split(data)
-        if (
-            header is None
-            or header.key != key
-            or hashlib.sha256(payload).hexdigest() != (header.sha256)
-        ):
+        if header is None or header.key != key:
+            return None
+        if hashlib.sha256(payload).hexdigest() != header.sha256:
             return None
         left = None if header.expires_ns is None else (header.expires_ns - now_ns()) / _SECOND
         if left is not None and left <= 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import importlib
 import shutil
@@ -13,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tauro._internal._spool import remove_with
 from tauro.errors import FlavorError
 from tauro.flavors._folder import ModelFolder
 from tauro.flavors._pickles import from_joblib, from_pickle, to_pickle
@@ -109,7 +109,7 @@ def _use_code(files: Mapping[str, bytes]) -> None:
     folder = _code_folders.get(digest.hexdigest())
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="tauro-code-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        remove_with(_use_code, str(folder))
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from tauro._internal._close import did_you_mean
+from tauro._internal._fork import tell_after_fork
 from tauro.errors import CorruptDataError, ModelExistsError, ModelNotFoundError, ValidationError
 from tauro.events import Observers
 from tauro.registry import _decide
@@ -46,10 +47,15 @@ class RegistryCore:
         self.quick = storage.with_durability("process")
         self.artifacts = make_artifact_store(storage, durability)
         self._renaming = Renaming(self.storage, self.artifacts, self.own_ledger)
-        self._ledgers: dict[str, ModelLedger] = {}
-        self._guard = threading.Lock()
         self._is_marked = False
         self._uri = storage.uri.rstrip("/")
+        self._after_fork()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        """Begin with nothing read: a thread of the parent may hold the lock of any model."""
+        self._guard = threading.Lock()
+        self._ledgers: dict[str, ModelLedger] = {}
         self.listing = Listing(self.storage, self.at_numbers, self.opened)
 
     def mark(self) -> None:

@@ -216,10 +216,10 @@ def restore_version(name: str, version: int) -> Decide:
     """Bring a deleted version back."""
 
     def decide(state: ModelState) -> Change | None:
-        now_ = state.of(version)
-        if now_.deleted is None:
+        present = state.of(version)
+        if present.deleted is None:
             return None
-        if now_.purged:
+        if present.purged:
             raise ModelNotFoundError(
                 f"{name} v{version} cannot be restored: its files were removed for good.",
                 context={"name": name, "version": version},
@@ -233,8 +233,8 @@ def purge_version(version: int, why: str) -> Decide:
     """Say that a deleted version's files are removed for good."""
 
     def decide(state: ModelState) -> Change | None:
-        now_ = state.of(version)
-        gone = now_.deleted is not None or state.deleted is not None
+        present = state.of(version)
+        gone = present.deleted is not None or state.deleted is not None
         return _change("purge_version", version=version, why=why) if gone else None
 
     return decide

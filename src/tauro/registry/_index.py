@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from tauro._internal._clock import now
-from tauro._internal._json import with_checksum
+from tauro._internal._fork import tell_after_fork
+from tauro._internal._json import float_from_json, with_checksum
 from tauro.errors import (
     CorruptDataError,
     StorageConflictError,
@@ -34,7 +35,6 @@ from tauro.registry._index_file import (
     encode_index,
 )
 from tauro.registry._ledger import METADATA, ModelLedger
-from tauro.registry._values import metric_from_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,8 +55,13 @@ class IndexPublisher:
 
     def __init__(self, core: RegistryCore) -> None:
         self._core = core
-        self._dirty: set[str] = set()
         self._not_before = 0.0
+        self._after_fork()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        """Leave the parent's changes to the parent, one of whose threads may be publishing."""
+        self._dirty: set[str] = set()
         self._guard = threading.Lock()
 
     def note(self, name: str) -> None:
@@ -201,7 +206,7 @@ def _rows(ledger: ModelLedger) -> list[dict[str, Any]]:
                     "size": sum(file.size for file in document.files),
                     "artifact_path": artifact_key(document),
                     "deleted": present.deleted is not None or state.deleted is not None,
-                    "metrics": {k: metric_from_json(v) for k, v in document.metrics.items()},
+                    "metrics": {k: float_from_json(v) for k, v in document.metrics.items()},
                     "tags": {k: v for k, v in tags.items() if v is not None},
                     "document": document_text(document),
                     "changes": None,

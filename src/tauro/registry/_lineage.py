@@ -182,10 +182,10 @@ class LineageTracer:
 
     def _add_dataset(self, dataset: Mapping[str, Any]) -> str:
         facts = {key: dataset[key] for key in _DATA_FACTS if dataset.get(key) not in (None, "")}
-        print_ = str(facts.get("fingerprint", ""))
-        node = f"dataset:{facts.get('name', '')}@{print_}"
-        short = f" ({print_[:19]}…)" if len(print_) > 20 else f" ({print_})" if print_ else ""
-        label = f"dataset {facts.get('name', '?')}{short}"
+        fingerprint = str(facts.get("fingerprint", ""))
+        node = f"dataset:{facts.get('name', '')}@{fingerprint}"
+        short = f"{fingerprint[:19]}…" if len(fingerprint) > 20 else fingerprint
+        label = f"dataset {facts.get('name', '?')}" + (f" ({short})" if short else "")
         self._nodes.setdefault(node, LineageNode(node, "dataset", label, facts))
         return node
 

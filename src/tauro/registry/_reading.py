@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import weakref
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from tauro._internal._close import did_you_mean
+from tauro._internal._spool import remove_with
 from tauro.errors import ModelNotFoundError, ValidationError
 from tauro.flavors import LoadedModel
 from tauro.flavors import load_model as load_folder
@@ -205,13 +205,13 @@ class ReadVerbs(RegistryBase):
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         if is_copy:
-            weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
+            remove_with(loaded, str(folder))
         return loaded
 
     def validate(
         self,
         model: str | ModelVersion,
-        input: Any,  # noqa: A002 - the word of the issue's users
+        input: Any,  # noqa: A002 - the name users read
         version: int | None = None,
         stage: ModelStage | str | None = None,
         alias: str | None = None,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from tauro._internal._active import active_run_id
 from tauro._internal._clock import now
 from tauro._internal._close import did_you_mean
@@ -198,8 +200,6 @@ class Registration:
 
     def _number(self, ledger: ModelLedger, draft: ModelMetadata, number: int) -> ModelMetadata:
         """Return the document of the next number, or the one that exists and will do."""
-        import msgspec
-
         last = ledger.readable(number - 1) if number > 1 else None
         if last is not None:
             self._refuse_moved(draft.name, last.moved_to)
@@ -238,8 +238,6 @@ def _with_files(
     source: StrPath,
     spec: ModelSpec | None,
 ) -> ModelMetadata:
-    import msgspec
-
     found: dict[str, Any] = {
         "staging": staging,
         "files": files,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from types import TracebackType
@@ -26,7 +25,8 @@ class _File:
         temporary = _fs.temporary_name(layout.journal)
         self.fd = _fs.open_fd(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         try:
-            _lock(self.fd, temporary)
+            # Where there are no locks nobody can take one either, and no file is ever folded away.
+            _fs.try_lock_fd(self.fd, temporary)
             _fs.rename(temporary, self.path)
             if durable:
                 _fs.sync_dir(layout.journal)
@@ -44,18 +44,6 @@ class _File:
         if self.retired and self.outstanding == 0 and self.fd >= 0:
             fd, self.fd = self.fd, -1
             _fs.close_fd(fd, self.path)
-
-
-def _lock(fd: int, path: str) -> None:
-    """Hold the lock that keeps others from folding the file away.
-
-    Where the file system has no locks, nobody can take one either, and no file is ever folded.
-    """
-    try:
-        _fs.try_lock_fd(fd, path)
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-            raise
 
 
 class Recording:

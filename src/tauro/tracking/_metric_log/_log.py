@@ -10,6 +10,7 @@ from typing import Final
 
 from tauro._internal import _fs
 from tauro._internal._file_system import file_system_type
+from tauro._internal._fork import tell_after_fork
 from tauro._internal._ids import new_id
 from tauro.errors import StorageError
 from tauro.tracking._metric_log._background import BackgroundCompaction
@@ -35,8 +36,6 @@ DEFAULT_SEGMENT: Final = 1 << 18
 
 _MAPPED: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "overlay"})
 """File systems that overwrite in place: a store into a reserved block of theirs cannot fail."""
-
-_logs: weakref.WeakSet[MetricLog] = weakref.WeakSet()
 
 
 class MetricLog:
@@ -79,7 +78,7 @@ class MetricLog:
         self._writers: weakref.WeakSet[RunWriter] = weakref.WeakSet()
         self._closed = False
         self._begin(writer_id or new_id())
-        _logs.add(self)
+        tell_after_fork(self)
 
     def _begin(self, writer_id: str) -> None:
         self.writer_id = writer_id
@@ -313,11 +312,3 @@ class MetricLog:
 
     def _folder_of(self, experiment_id: str) -> str:
         return os.path.join(self.folder, as_folder_name(experiment_id))
-
-
-def _reset_logs() -> None:
-    for log in list(_logs):
-        log._after_fork()
-
-
-os.register_at_fork(after_in_child=_reset_logs)
