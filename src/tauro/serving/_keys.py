@@ -15,6 +15,7 @@ import msgspec
 
 from tauro._internal import _clock
 from tauro._internal._close import did_you_mean
+from tauro._internal._json import decode
 from tauro.errors import CorruptDataError, ServingError, StorageError, ValidationError
 from tauro.storage import StorageBackend
 
@@ -43,6 +44,9 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: datetime
     rate: float | None = None
     revoked_at: datetime | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(ApiKey)
 
 
 class KeyNotFoundError(ServingError):
@@ -92,25 +96,18 @@ class KeyStore:
         return key, secret
 
     def list_keys(self) -> list[ApiKey]:
-        """Return all keys, revoked ones too, oldest first."""
-        found = [_decode(self._storage.read_bytes(path), path) for path in self._paths()]
+        """Return all keys, revoked ones too, oldest first.
+
+        A damaged file is no key: the log names it, and no other is kept from being used or revoked.
+        """
+        found = []
+        for path in self._storage.list_paths(_FOLDER):
+            if path.endswith(".json"):
+                try:
+                    found.append(_decode(self._storage.read_bytes(path), path))
+                except CorruptDataError as error:
+                    _log.warning("%s", error)
         return sorted(found, key=lambda key: key.created_at)
-
-    def _paths(self) -> list[str]:
-        return [path for path in self._storage.list_paths(_FOLDER) if path.endswith(".json")]
-
-    def _read_valid(self) -> dict[str, ApiKey]:
-        """Return valid keys by hash; a damaged file is no key, and keeps no other from its use."""
-        valid = {}
-        for path in self._paths():
-            try:
-                key = _decode(self._storage.read_bytes(path), path)
-            except CorruptDataError as error:
-                _log.warning("%s", error)
-                continue
-            if key.revoked_at is None:
-                valid[key.hash] = key
-        return valid
 
     def revoke(self, id_or_name: str) -> list[ApiKey]:
         """Revoke the key of an id, or all of a name; return those that were valid.
@@ -145,7 +142,8 @@ class KeyStore:
             return valid
         with self._lock:
             try:
-                self._valid = self._read_valid()
+                keys = self.list_keys()
+                self._valid = {key.hash: key for key in keys if key.revoked_at is None}
             except (StorageError, OSError):
                 self._valid = valid or {}
             self._read_at = now
@@ -162,6 +160,6 @@ def _encode(key: ApiKey) -> bytes:
 
 def _decode(data: bytes, path: str) -> ApiKey:
     try:
-        return msgspec.json.decode(data, type=ApiKey)
+        return decode(data, _decoder)
     except msgspec.DecodeError as error:
         raise CorruptDataError(f"{path!r} is not an API key: {error}.") from error

@@ -126,8 +126,17 @@ def test_beyond_loopback_there_must_be_a_key(keys: KeyStore) -> None:
     assert isinstance(choose_guard("0.0.0.0", keys), KeyGuard)
 
 
-def test_a_damaged_key_keeps_no_other_from_its_use(keys: KeyStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [b"{", b'"name": "\xff"'], ids=["cut off", "not UTF-8"])
+def test_a_damaged_key_keeps_no_other_from_its_use(
+    keys: KeyStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, change: bytes
+) -> None:
+    """Nor from being revoked, which may be urgent."""
     key, _ = keys.create("ci")
     lost, _ = keys.create("lost")
-    (tmp_path / "store" / "serving" / "keys" / f"{lost.id}.json").write_bytes(b"{")
+    file = tmp_path / "store" / "serving" / "keys" / f"{lost.id}.json"
+    whole = file.read_bytes()
+    file.write_bytes(b"{" if change == b"{" else whole.replace(b'"name": "lost"', change))
     assert [each.id for each in keys.by_hash().values()] == [key.id]
+    assert lost.id in caplog.text
+    assert [each.id for each in keys.list_keys()] == [key.id]
+    assert [each.id for each in keys.revoke("ci")] == [key.id]
