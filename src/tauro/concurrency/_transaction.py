@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from tauro._internal import _fs
+from tauro._internal._durability import check_durability
 from tauro._internal._ids import new_id
 from tauro._internal._paths import resolve_key
 from tauro.concurrency import _journal
@@ -50,7 +51,7 @@ class Transaction:
         self.transaction_id = new_id()
         self.state: State = "new"
         self._pid = os.getpid()
-        self._durable = durability == "disk"
+        self._durable = check_durability(durability) == "disk"
         self._folder = os.path.join(self.root, FOLDER, self.transaction_id)
         self._owner = owner_lock(self._folder)
         self._steps: dict[str, Step] = {}

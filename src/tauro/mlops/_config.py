@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BACKENDS: Final = ("local", "databricks")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_LIMIT: Final = "a positive number, or None to keep all"
 _FRACTION: Final = "a fraction above 0 and up to 1"
 
 
@@ -89,6 +90,8 @@ class MLOpsConfig:
         ttl = self.cache_default_ttl
         right = {
             "metric_buffer_size": (_is_count(self.metric_buffer_size), "1 or more points"),
+            "max_versions_per_model": (_is_limit(self.max_versions_per_model), _LIMIT),
+            "model_retention_days": (_is_limit(self.model_retention_days), _LIMIT),
             "cache_max_size": (_is_count(self.cache_max_size), "1 or more keys"),
             "cache_default_ttl": (
                 ttl is None or (_is_number(ttl) and ttl > 0),
@@ -108,6 +111,10 @@ def _is_number(value: object) -> bool:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_limit(value: Any) -> bool:
+    return value is None or (_is_number(value) and value > 0)
 
 
 def _is_fraction(value: Any) -> bool:

@@ -11,6 +11,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Final
 
 from tauro._internal._optional import load
+from tauro._internal._secrets import mask_text
 from tauro.errors import ModelVersionConflictError, RunNotFoundError, StorageError, ValidationError
 from tauro.registry import ModelRegistry, ModelVersion
 from tauro.storage import StorageBackend, get_active_storage
@@ -58,7 +59,7 @@ class DatabaseConnection:
         url = self._full_url()
         head, mark, rest = url.partition("://")
         account, at, place = rest.rpartition("@")
-        return f"{head}{mark}{account.partition(':')[0]}:***@{place}" if at else url
+        return mask_text(f"{head}{mark}{account.partition(':')[0]}:***@{place}" if at else url)
 
     @property
     def is_table(self) -> bool:

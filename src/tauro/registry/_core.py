@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from tauro._internal._close import did_you_mean
+from tauro._internal._durability import check_durability
 from tauro._internal._fork import tell_after_fork
 from tauro.errors import CorruptDataError, ModelExistsError, ModelNotFoundError, ValidationError
 from tauro.events import Observers
@@ -42,7 +43,7 @@ class RegistryCore:
     def __init__(
         self, storage: StorageBackend, observers: Observers, durability: Durability
     ) -> None:
-        self.storage = storage.with_durability(durability)
+        self.storage = storage.with_durability(check_durability(durability))
         self.observers = observers
         self.quick = storage.with_durability("process")
         self.artifacts = make_artifact_store(storage, durability)

@@ -11,7 +11,7 @@ from tauro.registry._changing import ChangeVerbs
 from tauro.registry._reading import ReadVerbs
 from tauro.registry._register import Registration
 from tauro.registry._removing import RemoveVerbs
-from tauro.registry._values import clean_dependencies, copy_mapping
+from tauro.registry._values import check_limit, clean_dependencies, copy_mapping
 from tauro.registry._version import ModelVersion
 from tauro.storage import Progress, StorageBackend
 from tauro.types import Durability, StrPath
@@ -32,6 +32,10 @@ class ModelRegistry(ReadVerbs, ChangeVerbs, RemoveVerbs):
             when a new one is registered.
         model_retention_days: Delete versions older than this that are not in use.
         run_facts: Called with a run's id by :meth:`lineage`; returns what is known of the run.
+
+    Raises:
+        ValidationError: The durability is none, or a limit is no positive number.
+        StoreFormatError: The folder is another program's, or a store of a newer format.
     """
 
     def __init__(
@@ -44,9 +48,9 @@ class ModelRegistry(ReadVerbs, ChangeVerbs, RemoveVerbs):
         model_retention_days: float | None = None,
         run_facts: RunFacts | None = None,
     ) -> None:
+        self.max_versions_per_model = check_limit(max_versions_per_model, "max_versions_per_model")
+        self.model_retention_days = check_limit(model_retention_days, "model_retention_days")
         super().__init__(storage, observers, durability, run_facts)
-        self.max_versions_per_model = max_versions_per_model
-        self.model_retention_days = model_retention_days
 
     def __repr__(self) -> str:
         return f"ModelRegistry({self.storage!r})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from tauro.validation import (
     validate_parameter,
     validate_tag,
 )
+
+_Number = TypeVar("_Number", int | None, float | None)
 
 
 def clean_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float | str]:
@@ -99,6 +101,24 @@ def check_text(value: Any, what: str, *, empty: bool = True) -> str:
     if not value and not empty:
         raise ValidationError(f"{what} is empty; expected a text.", context={"argument": what})
     return value or ""
+
+
+def check_limit(limit: _Number, what: str) -> _Number:
+    """Return how much is to be kept; None is all.
+
+    Raises:
+        ValidationError: It is no positive number: what is older than -1 days is everything.
+    """
+    given: object = limit
+    if given is None:
+        return limit
+    if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
+        return limit
+    raise ValidationError(
+        f"{what} is {limit!r}; expected a positive number.",
+        context={"argument": what},
+        suggestions=["Leave it out to keep all."],
+    )
 
 
 def copy_mapping(value: Any) -> Any:

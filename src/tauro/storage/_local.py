@@ -15,12 +15,12 @@ from types import TracebackType
 
 from tauro._internal import _fs
 from tauro._internal._clock import from_ns, now_ns
+from tauro._internal._durability import check_durability
 from tauro._internal._paths import check_key, check_source
 from tauro._internal._translated import Translated
 from tauro.errors import (
     PathNotAllowedError,
     ReadOnlyStoreError,
-    StorageConflictError,
     StorageError,
     StorageExistsError,
     StorageNotFoundError,
@@ -38,6 +38,7 @@ from tauro.storage._protocol import (
     StorageBackend,
     StorageMetadata,
     cannot_copy_out,
+    changed_since,
     check_apart,
     in_the_way,
 )
@@ -79,7 +80,7 @@ class LocalStorageBackend(StorageBackend):
                 context={"path": str(path)},
                 suggestions=["Name a folder; it is made when something is stored."],
             )
-        self.durability: Durability = durability
+        self.durability: Durability = check_durability(durability)
         self._prefix = str(self.root) + os.sep
         self._durable = durability == "disk"
         self._plain: dict[str, float] = {}
@@ -175,11 +176,7 @@ class LocalStorageBackend(StorageBackend):
         with self.lock(path):
             present = self.stat(path).etag
             if present != etag:
-                raise StorageConflictError(
-                    f"{path!r} was changed by someone else since it was read.",
-                    context={"path": path, "expected": etag, "present": present},
-                    suggestions=["Read it again and repeat the change."],
-                )
+                raise changed_since(path, etag, present)
             return self.write_bytes(path, data)
 
     # Artifacts

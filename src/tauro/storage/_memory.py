@@ -18,7 +18,6 @@ from tauro._internal._spool import make_spool
 from tauro._internal._translated import Translated
 from tauro.errors import (
     LockTimeoutError,
-    StorageConflictError,
     StorageExistsError,
     StorageNotFoundError,
 )
@@ -28,6 +27,7 @@ from tauro.storage._protocol import (
     StorageBackend,
     StorageMetadata,
     cannot_copy_out,
+    changed_since,
     check_apart,
     in_the_way,
 )
@@ -105,11 +105,7 @@ class MemoryStorageBackend(StorageBackend):
         with self._guard:
             present = self.stat(path).etag
             if present != etag:
-                raise StorageConflictError(
-                    f"{path!r} was changed by someone else since it was read.",
-                    context={"path": path, "expected": etag, "present": present},
-                    suggestions=["Read it again and repeat the change."],
-                )
+                raise changed_since(path, etag, present)
             return self.write_bytes(path, data)
 
     # Artifacts

@@ -347,6 +347,15 @@ def cannot_copy_out(src: str, dest_local: StrPath, error: OSError) -> StorageErr
     )
 
 
+def changed_since(path: str, expected: str, present: str) -> StorageConflictError:
+    """Return the error of a replacement of a version that is not there any more."""
+    return StorageConflictError(
+        f"{path!r} was changed by someone else since it was read.",
+        context={"path": path, "expected": expected, "present": present},
+        suggestions=["Read it again and repeat the change."],
+    )
+
+
 def check_apart(src: str, dest: str) -> None:
     """Refuse to move a folder into itself, or a part of one over the whole.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from tauro._internal import _fs
 from tauro._internal._active import active_run_ids, run_scope
 from tauro._internal._close import did_you_mean
+from tauro._internal._durability import check_durability
 from tauro._internal._file_system import spread_subfolders
 from tauro._internal._fork import tell_after_fork
 from tauro._internal._once import made_once
@@ -85,7 +86,7 @@ class TrackerCore:
         capture_environment: bool = True,
     ) -> None:
         self.storage = _open(storage, tracking_uri, tenant_id)
-        if check_durability(durability) == "disk":
+        if check_durability(durability, error=TrackingValidationError) == "disk":
             self.storage = self.storage.with_durability("disk")
         self.observers = observers or get_observers()
         self.default_experiment_name = default_experiment_name
@@ -287,20 +288,6 @@ class TrackerCore:
                     part.close()
         if not self._open_runs:  # those that are open still need a sign of life
             self._heartbeat.stop()
-
-
-def check_durability(durability: Durability) -> Durability:
-    """Return what an acknowledged write is to survive.
-
-    Raises:
-        TrackingValidationError: It is neither ``process`` nor ``disk``.
-    """
-    if durability not in ("process", "disk"):
-        raise TrackingValidationError(
-            f"durability is {durability!r}; expected 'process' or 'disk'.",
-            suggestions=did_you_mean(str(durability), ("process", "disk")),
-        )
-    return durability
 
 
 def index_errors(root: StrPath) -> Translated:

@@ -279,3 +279,16 @@ def test_a_table_in_postgresql(model: Path, postgres: str) -> None:
 @pytest.mark.postgres
 def test_connections_that_race_for_an_empty_postgresql(model: Path, postgres: str) -> None:
     check_race(postgres, model)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:p/w@host/db", "postgresql+psycopg://me:***@host/db"),
+        ("postgresql://host/db?user=me&password=pw", "postgresql+psycopg://host/db?user=me&password=***"),
+        ("versions.db", "sqlite:///versions.db"),
+    ],
+)  # fmt: skip
+def test_a_database_shows_no_password(url: str, shown: str) -> None:
+    """Wherever in the URL it stands."""
+    assert DatabaseConnection(url).shown == shown

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tauro.errors import ValidationError
+from tauro.errors import ConfigError, ValidationError
 from tauro.events import HookType, Observers, acting_as
+from tauro.mlops import MLOpsConfig
 from tauro.registry import ModelRegistry
 
 
@@ -58,3 +59,15 @@ def test_a_hook_that_makes_it_so(registry: ModelRegistry) -> None:
 def test_who_acts_is_a_text(name: Any) -> None:
     with pytest.raises(ValidationError, match="text"), acting_as(name):
         pass
+
+
+@pytest.mark.parametrize("limit", [0, -1, "3", True, float("nan")], ids=repr)
+@pytest.mark.parametrize("what", ["max_versions_per_model", "model_retention_days"])
+def test_a_limit_that_would_delete_everything_is_refused(
+    tmp_path: Path, what: str, limit: Any
+) -> None:
+    """Of a negative age every version is older."""
+    with pytest.raises(ValidationError, match=what):
+        ModelRegistry(tmp_path / "store", **{what: limit})
+    with pytest.raises(ConfigError, match=what):
+        MLOpsConfig(**{what: limit})
