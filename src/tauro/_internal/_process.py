@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import psutil
+from datetime import datetime
+from typing import Final
+
+_CLOCK_SECONDS: Final = 2.0
+"""What the system tells of a start moves with its clock."""
 
 
 def start_of(pid: int) -> float | None:
@@ -13,6 +17,8 @@ def start_of(pid: int) -> float | None:
     Raises:
         psutil.AccessDenied: There is one, and it may not be looked at.
     """
+    import psutil  # not before it is needed: a run without ML does without
+
     try:
         process = psutil.Process(pid)
         with process.oneshot():
@@ -20,3 +26,17 @@ def start_of(pid: int) -> float | None:
             return None if dead else process.create_time()
     except psutil.NoSuchProcess:  # ZombieProcess, of other systems, is one
         return None
+
+
+def lives_since(pid: int, at: datetime) -> bool:
+    """Tell whether the process that had an id at a time still lives; a later one is another.
+
+    One that may not be looked at counts as that process.
+    """
+    import psutil
+
+    try:
+        started = start_of(pid)
+    except psutil.AccessDenied:
+        return True
+    return started is not None and started <= at.timestamp() + _CLOCK_SECONDS

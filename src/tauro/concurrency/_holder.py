@@ -10,15 +10,11 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-import psutil
 
 from tauro._internal import _fs
 from tauro._internal._clock import now
 from tauro._internal._json import decode
-from tauro._internal._process import start_of
-
-_CLOCK_SECONDS: Final = 2.0
-"""What the system tells of a start moves with its clock."""
+from tauro._internal._process import lives_since
 
 _SIZE: Final = 256
 """Bytes of the record, padded: overwriting in place costs 5 us, truncating first 100."""
@@ -40,16 +36,8 @@ class Holder(msgspec.Struct, frozen=True):
             return f"{where}, since {since}"
         if self.pid == os.getpid():
             return f"this very process, thread {self.thread[:40]!r}, since {since}"
-        state = "still running" if self._is_running() else "no longer running"
+        state = "still running" if lives_since(self.pid, self.since) else "no longer running"
         return f"{where} ({state}), since {since}"
-
-    def _is_running(self) -> bool:
-        """Tell whether the process still lives; one of its id that started later is another."""
-        try:
-            started = start_of(self.pid)
-        except psutil.AccessDenied:
-            return True
-        return started is not None and started <= self.since.timestamp() + _CLOCK_SECONDS
 
 
 _decoder = msgspec.json.Decoder(Holder)

@@ -22,7 +22,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_any
 from typing import IO, Any, Final, ParamSpec, TypeVar
@@ -40,11 +40,10 @@ class WorkerDiedError(PipelineError):
     """A worker process ended while it ran a call: it was killed, crashed, or ran out of memory."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Task:
     future: Future[Any]
     payload: bytes
-    ended: bool = field(default=False)
 
 
 class ProcessExecutor(Executor):
@@ -90,10 +89,10 @@ class ProcessExecutor(Executor):
         """End the worker that runs a call; the call's future fails. Otherwise cancel the call."""
         if future.cancel():
             return
-        with self._lock:
+        with self._lock:  # Until its call has come back: the next one is not to end with it.
             worker = self._running.get(future)
-        if worker is not None:
-            worker.end()
+            if worker is not None:
+                worker.end()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let workers finish what they were given, then end them."""
@@ -115,28 +114,31 @@ class ProcessExecutor(Executor):
         try:
             while (task := self._tasks.get()) is not None:
                 if task.future.set_running_or_notify_cancel():
-                    if worker is None or worker.is_dead:
-                        worker = _Worker()
-                    self._run(worker, task)
+                    worker = self._run(worker, task)
                 with self._lock:
                     self._idle += 1
         finally:
             if worker is not None:
                 worker.close()
 
-    def _run(self, worker: _Worker, task: _Task) -> None:
-        with self._lock:
-            self._running[task.future] = worker
+    def _run(self, worker: _Worker | None, task: _Task) -> _Worker | None:
+        """Run a call in a worker, a new one where there is none; return that for the next call."""
         try:
+            worker = worker or _Worker()
+            with self._lock:
+                self._running[task.future] = worker
             succeeded, value = worker.call(task.payload)
         except Exception as error:  # noqa: BLE001 - a future carries whatever went wrong
             succeeded, value = False, error
         with self._lock:
-            del self._running[task.future]
+            self._running.pop(task.future, None)
+        if worker is not None and worker.is_ending and not worker.is_dead:
+            worker.close()
         if succeeded:
             task.future.set_result(value)
         else:
             task.future.set_exception(value)
+        return None if worker is None or worker.is_dead else worker
 
 
 class _Worker:
@@ -145,7 +147,7 @@ class _Worker:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         stdout, stderr = _printed("stdout"), _printed("stderr")
-        with theirs:
+        with ours, theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tauro.pipeline._worker", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
@@ -154,10 +156,12 @@ class _Worker:
                 stderr=stderr,
                 start_new_session=True,
             )
-        self._connection = Connection(ours.detach())
+            self._connection = Connection(ours.detach())
         pipes = {"stdout": self._process.stdout, "stderr": self._process.stderr}
         self._prints = [_Prints(name, pipe) for name, pipe in pipes.items() if pipe is not None]
         self.is_dead = False
+        self.is_ending = False
+        """Whether it was asked to end; its call may come back all the same."""
 
     def call(self, payload: bytes) -> tuple[bool, Any]:
         """Run one call; return whether it succeeded and its value, or its exception."""
@@ -177,6 +181,7 @@ class _Worker:
 
     def end(self) -> None:
         """Ask the worker, and all it started, to end; insist after a while."""
+        self.is_ending = True
         self._signal(signal.SIGTERM)
         timer = threading.Timer(GRACE, self._signal, [signal.SIGKILL])
         timer.daemon = True

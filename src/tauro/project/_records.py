@@ -21,6 +21,7 @@ from tauro._internal import _fs
 from tauro._internal._clock import from_ns, now_ns
 from tauro._internal._close import did_you_mean
 from tauro._internal._json import decode
+from tauro._internal._process import lives_since
 from tauro.errors import PipelineError, PlanningError
 from tauro.pipeline import NodeResult, NodeStatus
 
@@ -108,7 +109,10 @@ class RunRecord:
         """``succeeded``, ``failed``, ``interrupted``, ``running``, or ``abandoned``."""
         if self.end is not None:
             return self.end.status
-        return "running" if _alive(self.start) else "abandoned"
+        # Nothing can be known from here of another machine's.
+        here = self.start.host == socket.gethostname()
+        lives = not here or lives_since(self.start.pid, self.start.started_at)
+        return "running" if lives else "abandoned"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -247,6 +251,8 @@ class RunHistory:
         Raises:
             PipelineError: Its file is damaged.
         """
+        if "\0" in run_id or os.path.basename(run_id) != run_id:
+            return None  # It may come from a command line, and names no file but of this folder.
         path = os.path.join(self._folder, run_id + _SUFFIX)
         try:
             data = _fs.read_bytes(path)
@@ -327,15 +333,3 @@ def _parse(path: str, lines: Sequence[bytes]) -> RunRecord:
     nodes = {line.name: line for line in parsed if isinstance(line, NodeEnd)}
     ends = [line for line in parsed if isinstance(line, RunEnd)]
     return RunRecord(parsed[0], nodes, ends[-1] if ends else None)
-
-
-def _alive(start: RunStart) -> bool:
-    if start.host != socket.gethostname():
-        return True  # nothing can be known from here
-    try:
-        os.kill(start.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -54,6 +54,17 @@ def hang(folder: str, *, stubborn: bool = False) -> None:
     time.sleep(600)
 
 
+def outlive(folder: str) -> int:
+    """Say that this process is here; when it is asked to end, answer with its id all the same."""
+    path = Path(folder) / "here"
+    try:
+        path.touch()
+        time.sleep(600)
+    except KeyboardInterrupt:
+        return os.getpid()
+    raise AssertionError("nobody asked")
+
+
 def unpicklable() -> Any:
     return lambda: None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -141,3 +142,29 @@ def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
         [sys.executable, str(script)], capture_output=True, text=True, timeout=240, check=True
     )
     assert done.stdout == "once\n3\n"
+
+
+def test_a_worker_that_was_asked_to_end_gets_no_other_call(tmp_path: Path) -> None:
+    """Though it answered: the signal that insists would end the next call, which nobody meant."""
+    with ProcessExecutor(1) as executor:
+        stubborn = executor.submit(calls.outlive, str(tmp_path))
+        wait_for(tmp_path / "here")
+        executor.terminate(stubborn)
+        first = stubborn.result(240)
+        second, _ = executor.submit(calls.pid_and_parent).result(240)
+        assert second != first
+        assert_gone(first)
+
+
+def test_where_no_worker_can_be_started_the_call_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And does not wait for ever; the next one tries again."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    with ProcessExecutor(1) as executor:
+        with monkeypatch.context() as patched:
+            patched.setattr("tauro.pipeline._process.subprocess.Popen", refuse)
+            with pytest.raises(OSError, match="no more processes"):
+                executor.submit(calls.identity, 1).result(60)
+        assert executor.submit(calls.identity, 2).result(240) == 2

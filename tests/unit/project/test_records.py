@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,24 @@ def test_a_run_of_a_process_that_is_gone_is_abandoned(tmp_path: Path) -> None:
     assert history.get_run("dead").status == "abandoned"
     assert history.get_run("live").status == "running"
     assert history.get_run("elsewhere").status == "running", "nothing can be known from here"
+
+
+def test_a_process_that_started_after_a_run_is_not_the_one_that_ran_it(tmp_path: Path) -> None:
+    """The system gives ids again."""
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    write(tmp_path, "old", status=None, pid=os.getpid(), started_at=long_ago)
+    assert RunHistory(tmp_path).get_run("old").status == "abandoned"
+
+
+@pytest.mark.parametrize("run_id", ["../r1", "sub/r1", "..", "", "a\0b"], ids=repr)
+def test_the_id_of_a_run_names_no_file_elsewhere(tmp_path: Path, run_id: str) -> None:
+    """It may come from a command line."""
+    write(tmp_path, "r1")
+    folder = tmp_path / RUNS_FOLDER
+    (folder / "sub").mkdir()
+    for name in ("../r1.jsonl", "sub/r1.jsonl"):
+        (folder / name).write_bytes((folder / "r1.jsonl").read_bytes())
+    assert RunHistory(tmp_path).find_run(run_id) is None
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted", None])
