@@ -82,6 +82,7 @@ docs: setup  ## Write the generated pages anew and build the site into site/.
 	$(RUN) python -m tools.reference
 	$(RUN) python -m tools.coverage
 	$(RUN) --group docs mkdocs build --quiet --clean
+	@echo "docs: open site/index.html; its search needs a server: python -m http.server -d site"
 
 clean:  ## Remove what the targets made.
 	rm -rf .venv .uv dist build site .mypy_cache .ruff_cache .import_linter_cache

@@ -24,12 +24,26 @@ def packages() -> list[str]:
     return [name for name in public if hasattr(importlib.import_module(f"tauro.{name}"), "__all__")]
 
 
+def contents() -> str:
+    """Return the page that lists the packages."""
+    rows = []
+    for name in packages():
+        module = importlib.import_module(f"tauro.{name}")
+        rows.append((f"[`tauro.{name}`]({name}.md)", first_paragraph(module)))
+    text = (
+        "The public names of each package, from their docstrings. `import tauro` has the everyday "
+        "ones, such as `tauro.start_run` and `tauro.log_metric`; `tauro.mlops` has all those of "
+        "tracking, registry and operation."
+    )
+    return "\n\n".join(["# Python API", text, table(("package", "what it has"), rows)]) + "\n"
+
+
 def page(package: str) -> str:
     """Return the page of a package."""
     module = importlib.import_module(f"tauro.{package}")
     names = sorted(module.__all__)
     parts = [f"# `tauro.{package}`", docstring(module)]
-    parts.append(table(("name", ""), [_row(module, name) for name in names]))
+    parts.append(table(("name", "what it is"), [_row(module, name) for name in names]))
     for name in names:
         parts += _thing(name, getattr(module, name), package)
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -93,7 +107,7 @@ def signature(name: str, thing: Any) -> str:
     shown = (
         _QUOTED.sub(r"\1\2", _ADDRESS.sub("", text)).replace("self, ", "").replace("(self)", "()")
     )
-    return f"```text\n{_broken(name + shown)}\n```"
+    return f"```python\n{_broken(name + shown)}\n```"
 
 
 def _broken(line: str) -> str:

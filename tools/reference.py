@@ -100,7 +100,7 @@ def _command(command: click.Command, path: str, parent: click.Context) -> Iterat
     yield plain(inspect.cleandoc(command.help or "")).replace("\b\n", "")
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"```text\n{path} {usage}\n```"
-    options = [each for each in command.params if isinstance(each, click.Option)]
+    options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
     if options:
         yield table(("option", "value", "meaning"), [_option(each, context) for each in options])
     if isinstance(command, click.Group):

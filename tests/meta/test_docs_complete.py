@@ -176,6 +176,23 @@ def test_every_package_has_a_page_of_its_public_names() -> None:
     assert " at 0x" not in page
 
 
+def test_the_page_of_packages_names_each() -> None:
+    listed = re.findall(r"^\| \[`tauro\.(\w+)`\]\(\1\.md\) \| \S", api.contents(), re.MULTILINE)
+    assert listed == api.packages()
+
+
+def test_an_option_that_help_hides_is_not_in_the_reference() -> None:
+    hidden = [
+        name
+        for command in ALL_COMMANDS.values()
+        for option in command.params
+        if isinstance(option, click.Option) and option.hidden
+        for name in option.opts
+    ]
+    assert hidden
+    assert not set(hidden) & words("commands.md")
+
+
 def test_sections_of_a_docstring_become_lists() -> None:
     def documented() -> None:
         """Do it, see :class:`Thing`.
@@ -208,7 +225,7 @@ def test_a_long_signature_has_a_line_for_each_parameter() -> None:
 
     shown = api.signature("documented_at_some_length", documented)
     assert shown.splitlines() == [
-        "```text",
+        "```python",
         "documented_at_some_length(",
         "    first: dict[str, int],",
         "    *,",
@@ -217,7 +234,7 @@ def test_a_long_signature_has_a_line_for_each_parameter() -> None:
         ") -> None",
         "```",
     ]
-    assert api.signature("reset", lambda: None) == "```text\nreset()\n```"
+    assert api.signature("reset", lambda: None) == "```python\nreset()\n```"
 
 
 def test_texts_below_members_are_read() -> None:
