@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -19,6 +20,7 @@ from tauro.catalog._place import Place
 from tauro.catalog._protocol import Files
 from tauro.errors import DatasetError
 
+_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -52,8 +54,12 @@ def _type(texts: list[str | None], name: str, spec: DatasetSpec) -> pa.DataType:
     if declared == "string":
         return pa.string()
     given = [text for text in texts if text is not None]
-    whole = all(text.lstrip("-").isdecimal() and str(int(text)) == text for text in given)
-    return pa.int64() if given and whole else pa.string()
+    return pa.int64() if given and all(map(_is_integer, given)) else pa.string()
+
+
+def _is_integer(text: str) -> bool:
+    """Tell whether a text is how an integer of 64 bits is written; 007 is no number but a code."""
+    return bool(_INTEGER.fullmatch(text)) and -(1 << 63) <= int(text) < 1 << 63
 
 
 def write(frame: Any, place: Place, spec: DatasetSpec, engine: Engine) -> None:

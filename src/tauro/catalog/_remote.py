@@ -119,11 +119,14 @@ class RemoteFiles:
 
     def _send_folder(self, local: str, path: str) -> None:
         old = set(self._fs.find(path)) if self._fs.isdir(path) else set()
+        sent = set()
         for parent, _, names in os.walk(local):
             for name in names:
                 source = os.path.join(parent, name)
-                self._send(source, os.path.join(path, os.path.relpath(source, local)))
-        for gone in sorted(old):
+                target = os.path.join(path, os.path.relpath(source, local))
+                self._send(source, target)
+                sent.add(target)
+        for gone in sorted(old - sent):
             self._fs.rm_file(gone)
 
     def fingerprint(self, path: str) -> str:

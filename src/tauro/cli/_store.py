@@ -121,7 +121,7 @@ def export(destination: str, experiment: tuple[str, ...]) -> None:
 
     Others may go on writing; the copy is a store that holds all they had been told was kept.
     """
-    from tauro.mlops._export import export_store
+    from tauro.mlops import export_store
 
     output, context = Output.current(), open_context()
     tracker = context.experiment_tracker
@@ -144,7 +144,7 @@ def import_(source: str) -> None:
     name is taken becomes "name (2)". A model with another history than the one that is there is a
     conflict and left out: exit code 4.
     """
-    from tauro.mlops._import import import_store
+    from tauro.mlops import import_store
 
     output = Output.current()
     with output.progress("Taking …"):
@@ -158,7 +158,7 @@ def import_(source: str) -> None:
 @store_options
 def migrate() -> None:
     """Bring a store of an older format up to the present one."""
-    from tauro.mlops._migrate import migrate_store
+    from tauro.mlops import migrate_store
 
     output = Output.current()
     facts = migrate_store(open_context())

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from tauro._internal._close import did_you_mean
 from tauro.config._assemble import Assembled, Source, assemble
 from tauro.config._descriptor import BASE, PATH_KEYS, EnvironmentPaths, Layer, canonical_env
 from tauro.config._mlops import EMPTY, Level, merge_levels
@@ -203,8 +204,6 @@ def _named(records: Mapping[str, Any], name: str, what: str) -> Any:
 
 
 def _unknown(message: str, name: str, known: Any) -> ConfigError:
-    from tauro._internal._close import did_you_mean
-
     names = list(known)
     listed = [f"There is: {', '.join(names)}."] if names else []
     return ConfigError(message, suggestions=did_you_mean(name, names) or listed)
@@ -222,11 +221,7 @@ def _walk(node: Node, path: str) -> tuple[Node | None, list[str]]:
         return None, []
     for key, entry in node.entries.items():
         if path == key or path.startswith(f"{key}."):
-            found, known = _walk(_child(entry), path[len(key) + 1 :])
+            found, known = _walk(entry.node, path[len(key) + 1 :])
             if found is not None or known:
                 return found, known
     return None, list(node.entries)
-
-
-def _child(entry: Entry) -> Node:
-    return entry.node

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tauro.errors import FlavorError
 from tauro.flavors._environment import warn_of_differences
 from tauro.flavors._examples import decode_example
@@ -161,6 +163,4 @@ def read_spec(
 
 
 def _with_signature(spec: ModelSpec, signature: ModelSignature) -> ModelSpec:
-    import msgspec
-
     return msgspec.structs.replace(spec, signature=signature)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from tauro._internal._optional import load
 from tauro.errors import TrackingValidationError
 
 _IMAGE_FORMATS = {"JPG": "JPEG", "TIF": "TIFF"}
@@ -145,8 +146,6 @@ def image_bytes(image: Any, path: str) -> bytes:
 
 def _from_array(array: Any, path: str) -> Any:
     import numpy as np
-
-    from tauro._internal._optional import load
 
     values = np.asarray(array)
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):

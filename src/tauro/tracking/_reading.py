@@ -313,6 +313,10 @@ class ReadVerbs(LogVerbs):
 
         Returns:
             Columns ``run_id``, ``name``, ``status``, ``metrics.<key>``, ``params.<key>``.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+            TrackingValidationError: The runs are no list, or ``values`` is none of the three.
         """
         import pandas as pd
 

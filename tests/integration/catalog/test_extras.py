@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from tests.unit.catalog.frames import ENGINES, MAKERS, rows_of
 
+from tauro._internal._dataset import DatasetSpec
 from tauro.catalog import Catalog, DatasetError, DatasetNotFoundError
+from tauro.catalog._remote import RemoteFiles
 from tauro.errors import MissingExtraError
 
 ROWS = [{"name": "ann", "age": 31}, {"name": "bob", "age": 47}]
@@ -136,3 +138,17 @@ def test_patterns_and_errors_of_a_remote_store() -> None:
 def test_a_scheme_that_nobody_serves() -> None:
     with pytest.raises(DatasetError, match="nosuch"):
         Catalog({"x": {"path": "nosuch://bucket/x.csv"}}).load("x")
+
+
+@remote
+def test_a_remote_folder_keeps_what_was_sent_under_a_name_that_was_there() -> None:
+    """Only what the new folder does not have goes."""
+    url = f"memory://{uuid.uuid4().hex}/parts"
+    files, path = RemoteFiles.open(url, DatasetSpec(name="x", path=url))
+    for content in ("old", "new"):
+        with files.staged(path) as folder:
+            Path(folder).mkdir()
+            (Path(folder) / "same.txt").write_text(content)
+            (Path(folder) / f"{content}.txt").write_text(content)
+    assert [name.rpartition("/")[2] for name in files.walk(path)] == ["new.txt", "same.txt"]
+    assert files.read_bytes(f"{path}/same.txt") == b"new"

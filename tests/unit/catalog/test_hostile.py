@@ -149,6 +149,28 @@ def test_values_that_paths_do_not_hold_come_back_from_partitions(
     assert names(tmp_path) == ["parts"]
 
 
+@pytest.mark.parametrize(
+    ("keys", "loaded"),
+    [
+        (["-5", "0", "9223372036854775807"], [-5, 0, 9223372036854775807]),
+        (["--5", "1"], None),
+        (["-0", "1"], None),
+        (["007", "1"], None),
+        (["99999999999999999999", "1"], None),
+        (["٣", "1"], None),
+    ],
+)
+def test_partitions_are_integers_only_where_all_are_written_so(
+    tmp_path: Path, keys: list[str], loaded: list[int] | None
+) -> None:
+    """A sign too many, or a digit too many for 64 bits, makes a text and no failure."""
+    rows = [{"key": key, "n": number} for number, key in enumerate(keys)]
+    catalog = dataset(tmp_path, "parts", format="parquet", partition_by=["key"])
+    catalog.save("x", MAKERS["pandas"](rows))
+    found = {row["n"]: row["key"] for row in rows_of(catalog.load("x"))}
+    assert found == dict(enumerate(keys if loaded is None else loaded))
+
+
 def test_writers_of_versions_at_the_same_time_each_keep_theirs(tmp_path: Path) -> None:
     catalog = dataset(tmp_path, "x.json", versioned=True)
     start = threading.Barrier(8)
