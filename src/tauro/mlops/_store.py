@@ -173,9 +173,10 @@ def collect_garbage(
         StoreFormatError: There is no store.
         ValidationError: ``older_than_days`` is no number of days from 0 on.
     """
-    if not 0 <= older_than_days <= _MOST_DAYS:
+    given: object = older_than_days
+    if not isinstance(given, int | float) or not 0 <= given <= _MOST_DAYS:
         raise ValidationError(
-            f"older_than_days is {older_than_days}; days from 0 to {_MOST_DAYS} are expected.",
+            f"older_than_days is {older_than_days!r}; days from 0 to {_MOST_DAYS} are expected.",
             suggestions=["0 removes all that is marked as deleted, 30 what was a month ago."],
         )
     _need_store(context)

@@ -204,6 +204,18 @@ class Experiments:
         return self._observers.perform(operation, about, update, lambda done: done[1])[0]
 
 
+def id_of_one(experiment: Experiment | str) -> str:
+    """Return the id of what must be an experiment or its id.
+
+    Raises:
+        TrackingValidationError: It is something else, or nothing.
+    """
+    found = experiment_id_of(experiment)
+    if found is None:
+        raise _no_experiment(experiment)
+    return found
+
+
 def experiment_id_of(experiment: Experiment | str | None) -> str | None:
     """Return the id of what may be an experiment, its id, or nothing.
 
@@ -214,7 +226,11 @@ def experiment_id_of(experiment: Experiment | str | None) -> str | None:
         return experiment
     if isinstance(experiment, Experiment):
         return experiment.experiment_id
-    raise TrackingValidationError(
-        f"Got a {type(experiment).__name__} where an experiment or its id is expected.",
-        context={"type": type(experiment).__name__},
+    raise _no_experiment(experiment)
+
+
+def _no_experiment(given: object) -> TrackingValidationError:
+    return TrackingValidationError(
+        f"Got a {type(given).__name__} where an experiment or its id is expected.",
+        context={"type": type(given).__name__},
     )

@@ -14,7 +14,7 @@ from tauro.tracking import _artifacts
 from tauro.tracking._catalogue import RunPage
 from tauro.tracking._core import ExperimentLike, RunLike, index_errors
 from tauro.tracking._experiment import Experiment
-from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._experiments import id_of_one
 from tauro.tracking._logging import LogVerbs
 from tauro.tracking._metric_log import Summary
 from tauro.tracking._models import (
@@ -422,7 +422,7 @@ def _ids(experiments: _Asked) -> list[str] | None:
         raise TrackingValidationError(
             f"Got {type(experiments).__name__} where experiments or their ids are expected."
         )
-    return [str(experiment_id_of(each)) for each in experiments]
+    return [id_of_one(each) for each in experiments]
 
 
 def _condition(key: str, rule: Any) -> str:

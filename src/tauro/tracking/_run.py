@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -18,6 +18,7 @@ from tauro.tracking._models import (
     DatasetInput,
     ErrorRecord,
     LoggedModel,
+    Metric,
     RunRecord,
     RunStatus,
 )
@@ -241,25 +242,28 @@ class Run:
         """Copy several files or folders to the run, by name."""
         self._tracker.log_artifacts(artifacts, run_id=self)
 
-    def log_text(self, text: str, path: str) -> None:
-        """Keep a text as an artifact."""
-        self._tracker.log_text(text, path, run_id=self)
+    def log_text(self, text: str, path: str) -> str:
+        """Keep a text as an artifact; return its URI."""
+        return self._tracker.log_text(text, path, run_id=self)
 
-    def log_dict(self, data: Any, path: str) -> None:
-        """Keep a mapping or list as a JSON (or, by the path's suffix, YAML) artifact."""
-        self._tracker.log_dict(data, path, run_id=self)
+    def log_dict(self, data: Any, path: str) -> str:
+        """Keep a mapping or list as a JSON (or, by the suffix, YAML) artifact; return its URI."""
+        return self._tracker.log_dict(data, path, run_id=self)
 
-    def log_table(self, table: pd.DataFrame | Mapping[str, Any], path: str) -> None:
-        """Keep a frame as a Parquet, CSV or JSON artifact, by the path's suffix."""
-        self._tracker.log_table(table, path, run_id=self)
+    def log_table(self, table: pd.DataFrame | Mapping[str, Any], path: str) -> str:
+        """Keep a frame as a Parquet, CSV or JSON artifact, by the suffix; return its URI."""
+        return self._tracker.log_table(table, path, run_id=self)
 
-    def log_figure(self, figure: Any, path: str, **options: Any) -> None:
-        """Keep a Matplotlib, Plotly or similar figure as an artifact."""
-        self._tracker.log_figure(figure, path, run_id=self, **options)
+    def log_figure(self, figure: Any, path: str, **options: Any) -> str:
+        """Keep a Matplotlib, Plotly or similar figure as an artifact; return its URI."""
+        return self._tracker.log_figure(figure, path, run_id=self, **options)
 
-    def log_image(self, image: np.ndarray[Any, Any] | Any, path: str) -> None:
-        """Keep a Pillow image or an array (height, width[, 3 or 4]) as an image artifact."""
-        self._tracker.log_image(image, path, run_id=self)
+    def log_image(self, image: np.ndarray[Any, Any] | Any, path: str) -> str:
+        """Keep a Pillow image, or an array (height, width[, 3 or 4]), as an image; return its URI.
+
+        The format is that of the path's suffix.
+        """
+        return self._tracker.log_image(image, path, run_id=self)
 
     def log_model(
         self,
@@ -304,7 +308,7 @@ class Run:
         """Return the points of a metric: ``step``, ``value``, ``timestamp``."""
         return self._tracker.get_metric_history(self, key, max_points=max_points)
 
-    def watch(self, *, timeout: float | None = None) -> Iterator[Sequence[Any]]:
+    def watch(self, *, timeout: float | None = None) -> Iterator[list[Metric]]:
         """Yield new points until the run ends; see :meth:`ExperimentTracker.watch`."""
         return self._tracker.watch(self, timeout=timeout)
 

@@ -11,7 +11,7 @@ from tauro._internal import _clock
 from tauro.errors import TrackingValidationError
 from tauro.tracking._core import ExperimentLike, index_errors
 from tauro.tracking._experiment import Experiment
-from tauro.tracking._experiments import experiment_id_of
+from tauro.tracking._experiments import experiment_id_of, id_of_one
 from tauro.tracking._heartbeat import damaged_writers, remove_dead_writers
 from tauro.tracking._incoming import remove_staging
 from tauro.tracking._metric_log import Compaction
@@ -116,7 +116,7 @@ class ExperimentTracker(ReadVerbs):
         Raises:
             ExperimentNotFoundError: There is none.
         """
-        return self._experiments.get(str(experiment_id_of(experiment_id)))
+        return self._experiments.get(id_of_one(experiment_id))
 
     def find_experiment(self, name: str) -> Experiment | None:
         """Return the experiment of a name, or None."""
@@ -129,13 +129,13 @@ class ExperimentTracker(ReadVerbs):
     def rename_experiment(self, experiment_id: ExperimentLike, name: str) -> Experiment:
         """Give an experiment another name, which must be free."""
         self._named_experiments.clear()
-        return self._experiments.rename(str(experiment_id_of(experiment_id)), name)
+        return self._experiments.rename(id_of_one(experiment_id), name)
 
     def set_experiment_tags(
         self, experiment_id: ExperimentLike, tags: Mapping[str, Any]
     ) -> Experiment:
         """Set tags of an experiment."""
-        return self._experiments.set_tags(str(experiment_id_of(experiment_id)), tags)
+        return self._experiments.set_tags(id_of_one(experiment_id), tags)
 
     def delete_experiment(self, experiment_id: ExperimentLike) -> Experiment:
         """Mark an experiment as deleted; it can be restored until :meth:`gc` removes it.
@@ -143,7 +143,7 @@ class ExperimentTracker(ReadVerbs):
         Until then its name stays taken, it takes no new runs, and its runs are found only where
         deleted ones are asked for.
         """
-        deleted = self._experiments.delete(str(experiment_id_of(experiment_id)))
+        deleted = self._experiments.delete(id_of_one(experiment_id))
         self._known_experiments.discard(deleted.experiment_id)
         self._named_experiments.clear()
         if self._current_experiment == deleted.experiment_id:
@@ -152,7 +152,7 @@ class ExperimentTracker(ReadVerbs):
 
     def restore_experiment(self, experiment_id: ExperimentLike) -> Experiment:
         """Bring a deleted experiment back, with its runs that were not deleted themselves."""
-        return self._experiments.restore(str(experiment_id_of(experiment_id)))
+        return self._experiments.restore(id_of_one(experiment_id))
 
     # Upkeep
 

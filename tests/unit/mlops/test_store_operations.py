@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tauro.errors import StoreFormatError, ValidationError
 from tauro.events import Event, FileAuditSink, HookType, Observers
 from tauro.mlops import (
     MLOpsContext,
+    collect_garbage,
     compact_store,
     export_store,
     import_store,
@@ -120,3 +122,13 @@ def test_a_bare_storage_will_do(context: MLOpsContext, tmp_path: Path) -> None:
     """Then the hooks and listeners are the process's."""
     facts = export_store(LocalStorageBackend(tmp_path / "store"), tmp_path / "copy")
     assert facts["runs"] == 1
+
+
+@pytest.mark.parametrize("days", ["x", None, -1, float("nan"), float("inf")], ids=repr)
+def test_what_is_no_number_of_days_removes_nothing(context: MLOpsContext, days: Any) -> None:
+    """Text as well as a number out of range."""
+    [run] = context.experiment_tracker.list_runs()
+    context.experiment_tracker.delete_run(run["run_id"])
+    with pytest.raises(ValidationError, match="days from 0"):
+        collect_garbage(context, older_than_days=days)
+    assert context.experiment_tracker.count_runs(include_deleted=True) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -167,12 +167,13 @@ def test_a_file_and_a_folder_do_not_replace_each_other(
     file.write_text("a file")
     run.log_artifact(folder)
     run.log_artifact(file, "flat")
-    for log in (
+    refused: list[Callable[[], str]] = [
         lambda: run.log_artifact(file),
         lambda: run.log_text("text", "name"),
         lambda: run.log_artifact(folder, "flat"),
         lambda: run.log_text("below a file", "flat/name/x.txt"),
-    ):
+    ]
+    for log in refused:
         with pytest.raises(PathNotAllowedError, match="name"):
             log()
     top = artifact_folder(run.run_id)

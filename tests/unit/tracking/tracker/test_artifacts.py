@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,18 @@ def test_values_are_kept_as_files(run: Run, tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(read(run, "t.parquet", tmp_path))
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), frame)
     assert json.loads(read(run, "t.json", tmp_path))["columns"] == ["x", "y"]
+
+
+def test_what_is_kept_is_told_by_its_uri(run: Run) -> None:
+    """Whichever verb kept it, of a run as of the tracker."""
+    kept = {
+        "a b.txt": run.log_text("x", "a b.txt"),
+        "d.json": run.log_dict({}, "d.json"),
+        "t.csv": run.log_table({"x": [1]}, "t.csv"),
+        "i.png": run.log_image(np.zeros((2, 2)), "i.png"),
+    }
+    assert kept == {name: f"{run.artifact_uri}/{quote(name)}" for name in kept}
+    assert run.tracker.log_text("y", "a b.txt", run_id=run) == kept["a b.txt"]
 
 
 def test_figures_and_images(run: Run, tmp_path: Path) -> None:

@@ -138,6 +138,11 @@ WRONG: dict[str, tuple[type[MLOpsError], Call]] = {
     ),
     "artifacts": (PathNotAllowedError, lambda t, r: r.log_artifacts(untyped(["a"]))),
     "a dataset without a name": (TrackingValidationError, lambda t, r: r.log_input(b"x", " ")),
+    "no experiment": (TrackingValidationError, lambda t, r: t.get_experiment(untyped(None))),
+    "no experiment to search": (
+        TrackingValidationError,
+        lambda t, r: t.query_runs(untyped([None])),
+    ),
     "an array of objects as a dataset": (
         TrackingValidationError,
         lambda t, r: r.log_input(np.array([object()]), "x"),
