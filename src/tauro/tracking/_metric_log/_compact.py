@@ -27,12 +27,12 @@ from tauro.tracking._metric_log._manifest import (
 from tauro.tracking._metric_log._parts import (
     StagedPart,
     damaged_files,
-    is_part_file,
     read_rows,
     salvage_rows,
     stage_part,
 )
 from tauro.tracking._metric_log._rows import Rows
+from tauro.tracking._metric_log._strays import only_copies, stray_names
 from tauro.tracking._metric_log._view import SegmentRef, View, list_segments, open_view
 from tauro.tracking._metric_log._whole import WholeSegment, read_whole
 
@@ -261,7 +261,6 @@ def remove_leftovers(view: View) -> None:
         _fs.discard(ref.path)
     for name in view.manifest.superseded:
         _fs.discard(os.path.join(view.folder, name))
-    known = {name for part in view.manifest.parts for name in part.names}
     oldest = view.manifest.number - KEPT
     for entry in _fs.list_dir(view.folder):
         if entry.is_dir():
@@ -269,12 +268,24 @@ def remove_leftovers(view: View) -> None:
         number = manifest_number(entry.name)
         if number is not None and number <= oldest:
             _fs.discard(entry.path)
-        unknown = is_part_file(entry.name) and entry.name not in known
-        if unknown or _fs.is_temporary(entry.name):
-            # It may be that of a compactor on another machine, which does not see our lock.
-            found = _fs.stat(entry.path)
-            if found is not None and time.time() - found.st_mtime > _OLD:
-                _fs.discard(entry.path)
+        if _fs.is_temporary(entry.name) and _is_old(entry.path):
+            _fs.discard(entry.path)
+    _remove_strays(view)
+
+
+def _remove_strays(view: View) -> None:
+    """Remove the parts of killed compactions; one that is the only copy is left for ``repair``."""
+    old = [name for name in stray_names(view) if _is_old(os.path.join(view.folder, name))]
+    kept = {name.removeprefix("part-") for name in only_copies(view)} if old else set()
+    for name in old:
+        if name.partition("-")[2] not in kept:  # A summary goes with its points.
+            _fs.discard(os.path.join(view.folder, name))
+
+
+def _is_old(path: str) -> bool:
+    """Tell whether no compactor works on a file: one on another machine does not see our lock."""
+    found = _fs.stat(path)
+    return found is not None and time.time() - found.st_mtime > _OLD
 
 
 def compact(

@@ -25,10 +25,8 @@ from tauro.tracking._metric_log._manifest import (
 )
 from tauro.tracking._metric_log._parts import StagedPart, decode_rows, is_part_file, stage_part
 from tauro.tracking._metric_log._rows import Rows
-from tauro.tracking._metric_log._view import list_segments
-
-Stretch = tuple[str, int]
-"""A lane and the number of one of its segments."""
+from tauro.tracking._metric_log._strays import Stretch, only_copies, stretches
+from tauro.tracking._metric_log._view import list_segments, open_view
 
 
 def repair(folder: str, *, own: Collection[str] = ()) -> Compaction:
@@ -63,6 +61,9 @@ def _repair_manifests(folder: str) -> None:
                 put_aside(folder, path)
             else:
                 _fs.discard(path)
+    view = open_view(folder)
+    if only_copies(view):  # The manifest that named them is gone.
+        _rebuild(folder, view.manifest.number + 1)
 
 
 def _rebuild(folder: str, number: int) -> None:
@@ -78,7 +79,7 @@ def _rebuild(folder: str, number: int) -> None:
         fresh = _without(rows, held)
         if len(fresh):
             staged.append(stage_part(folder, fresh))
-            held |= _stretches(fresh)
+            held |= stretches(fresh)
     present = {ref.lane for ref in list_segments(folder)[0]}
     through: dict[str, int] = {}
     for lane, index in held:
@@ -104,13 +105,8 @@ def _readable_parts(folder: str) -> list[Rows]:
     return found
 
 
-def _stretches(rows: Rows) -> set[Stretch]:
-    pairs = np.unique(np.stack([rows.lane.codes.astype(np.int64), rows.seq >> 32]), axis=1)
-    return {(rows.lane.texts[lane], index) for lane, index in pairs.T.tolist()}
-
-
 def _without(rows: Rows, held: set[Stretch]) -> Rows:
-    unwanted = _stretches(rows) & held
+    unwanted = stretches(rows) & held
     if not unwanted:
         return rows
     keep = np.ones(len(rows), bool)

@@ -230,6 +230,63 @@ def test_what_a_killed_compaction_left_is_not_read_and_goes(tmp_path: Path) -> N
     assert all(same(before[of], history) for of, history in histories(log, RUNS).items())
 
 
+def age(folder: Path, pattern: str) -> None:
+    old = time.time() - 7200
+    for path in folder.glob(pattern):
+        os.utime(path, (old, old))
+
+
+@pytest.mark.parametrize("older_one_stands", [False, True], ids=["all", "the newest"])
+def test_parts_whose_manifest_is_lost_stay_and_repair_takes_them(
+    tmp_path: Path, older_one_stands: bool
+) -> None:
+    """They are the only copy: no compaction may take them for what a killed one left."""
+    log = MetricLog(tmp_path)
+    write(tmp_path, {"before": {"a": 4}}, 1)
+    log.compact("exp")
+    write(tmp_path, RUNS)
+    log.compact("exp")
+    before = histories(log, RUNS)
+    folder = tmp_path / "exp"
+    lost = ["manifest-2.json"] if older_one_stands else ["manifest-1.json", "manifest-2.json"]
+    for name in lost:
+        (folder / name).unlink()
+    parts = names(log, "*.parquet")
+    age(folder, "*.parquet")
+    write(tmp_path, {"later": {"a": 7}}, 2)
+    if not older_one_stands:  # else the parts that it names are gone, and compaction refuses
+        MetricLog(tmp_path).compact("exp")
+        assert set(parts) <= set(names(log, "*.parquet"))
+    log = MetricLog(tmp_path)
+    log.repair("exp")
+    assert all(same(before[of], history) for of, history in histories(log, RUNS).items())
+    assert len(log.history("exp", "before", "a")) == 4
+    assert len(log.history("exp", "later", "a")) == 7
+    assert log.verify("exp") == []
+    assert log.repair("exp").points == 0, "it is done once"
+
+
+def test_a_part_that_a_killed_compaction_published_is_not_taken_twice(tmp_path: Path) -> None:
+    """What it holds the segments hold, too: it goes, and repair counts nothing double."""
+    write(tmp_path, RUNS)
+    folder = tmp_path / "exp"
+    log = MetricLog(tmp_path)
+    (segment,) = names(log, "*.seg")
+    data = (folder / segment).read_bytes()
+    log.compact("exp")
+    (folder / segment).write_bytes(data)
+    (folder / "manifest-1.json").unlink()
+    before = histories(MetricLog(tmp_path), RUNS)
+    assert len(before["r2", "a"]) == 500
+    log = MetricLog(tmp_path)
+    log.repair("exp")
+    assert all(same(before[of], history) for of, history in histories(log, RUNS).items())
+    age(folder, "*.parquet")
+    log.compact("exp")
+    assert len(names(log, "part-*.parquet")) == 1, "that of the killed one is gone"
+    assert all(same(before[of], history) for of, history in histories(log, RUNS).items())
+
+
 def test_segments_that_were_not_removed_are_not_read_twice(tmp_path: Path) -> None:
     write(tmp_path, RUNS)
     log = MetricLog(tmp_path)
