@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tauro.mlops import MLOpsContext
 
 from .conftest import Tauro
@@ -37,7 +39,9 @@ def test_no_store_is_not_ready_and_not_ill(tauro: Tauro, here: Path) -> None:
     assert list(here.iterdir()) == []
 
 
-def test_a_store_that_cannot_be_opened_is_unhealthy(tauro: Tauro, here: Path) -> None:
+def test_a_store_that_cannot_be_opened_is_unhealthy(
+    tauro: Tauro, here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A damaged mark is found by every check that opens the store; exit code 1."""
     mark = here / "mlops_data" / "_tauro" / "format.json"
     mark.parent.mkdir(parents=True)
@@ -46,4 +50,7 @@ def test_a_store_that_cannot_be_opened_is_unhealthy(tauro: Tauro, here: Path) ->
     assert called.code == 1
     found = {check["name"]: check["status"] for check in called.json["checks"]}
     assert (found["storage"], found["tracker"]) == ("unhealthy", "unhealthy")
-    assert "format.json" in tauro("health").out
+    shown = tauro("health")
+    assert "format.json" in shown.out
+    assert "\\n" not in shown.out, "a finding is one line, its remedy too"
+    assert "Health went" not in caplog.text, "the table says it"

@@ -177,10 +177,14 @@ def link_count(fd: int, path: str) -> int:
 # Whole files
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def read_bytes(path: str) -> bytes:
-    """Return a file's bytes."""
+    """Return a file's bytes; a pipe that somebody put there has none, and nobody waits for it."""
     _before("read", path)
-    with open(path, "rb", buffering=0) as file:
+    with open(path, "rb", buffering=0, opener=_open_at_once) as file:
         return file.readall()
 
 
@@ -313,14 +317,15 @@ def list_names(folder: str) -> list[str]:
 def walk_files(folder: str) -> Iterator[str]:
     """Yield the path of every finished file below a folder, depth first, by name.
 
-    Symbolic links are yielded as files and never followed.
+    Symbolic links are yielded as files and never followed. Pipes, sockets and devices are no files:
+    who opened one might wait for ever.
     """
     for entry in list_dir(folder):
         if is_temporary(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from walk_files(entry.path)
-        else:
+        elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
             yield entry.path
 
 

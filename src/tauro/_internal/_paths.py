@@ -62,6 +62,15 @@ def check_key(path: StrPath) -> str:
     return key
 
 
+def is_key(path: str) -> bool:
+    """Tell whether a path is a storage key."""
+    try:
+        check_key(path)
+    except PathNotAllowedError:
+        return False
+    return True
+
+
 def _as_text(path: object) -> str:
     key = os.fspath(path) if isinstance(path, os.PathLike) else None
     if not isinstance(key, str):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,10 +28,14 @@ def command() -> None:
     Exit code 1 when the whole is unhealthy, else 0: disk and memory can only warn.
     """
     output = Output.current()
-    report = _monitor(open_context()).check_all()
+    with _said_once():
+        report = _monitor(open_context()).check_all()
 
     def render() -> None:
-        rows = [check.to_dict() for check in report.checks]
+        rows = [
+            {"name": check.name, "status": check.status, "message": " ".join(check.message.split())}
+            for check in report.checks
+        ]
         output.table(rows, {"name": "Check", "status": "Status", "message": "Finding"})
         ready = "OK" if report.is_ready else "Not Ready"
         output.line(f"\nThe whole is {report.overall_status}; readiness: {ready}.")
@@ -36,6 +43,18 @@ def command() -> None:
     output.result(report.to_dict(), render)
     if not report.is_healthy:
         click.get_current_context().exit(ExitCode.FAILED)
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Keep what the monitor would log of its first report from the terminal: the table says it."""
+    log = logging.getLogger("tauro.health")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _monitor(context: MLOpsContext) -> HealthMonitor:

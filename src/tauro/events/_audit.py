@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+import msgspec
+
 from tauro._internal._clock import now
 from tauro.errors import ValidationError
 from tauro.events._audit_models import (
@@ -73,9 +75,15 @@ class AuditLogger:
         )
         try:
             self.sink.append(record)
-        except Exception:  # noqa: BLE001 - the sink may be anybody's, and the operation is done
+        except Exception as error_:  # noqa: BLE001 - the sink may be anybody's, and all is done
             self.failures += 1
-            _log.exception("The audit record %r could not be kept.", record)
+            _log.error(
+                "An audit record could not be kept (%s): %s",
+                error_,
+                msgspec.json.encode(record).decode(),
+                # Where a disk or its permissions refuse, what it says is all there is to know.
+                exc_info=not isinstance(error_, OSError),
+            )
         return record
 
     def log_operation(

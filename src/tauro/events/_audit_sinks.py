@@ -184,6 +184,8 @@ class FileAuditSink:
         """
         files = {os.path.basename(path): path for path in self._files()}
         found = [damage for path in files.values() for damage in _damage_of(path)]
+        folders = [entry.path for entry in self._entries() if entry.is_dir()]
+        found += [AuditDamage(path, 1, "a folder is in the place of the file") for path in folders]
         for seen in map(_seen_by, list(files.values())):
             found += self._missing(files, seen)
         return list(dict.fromkeys(found))
@@ -203,7 +205,10 @@ class FileAuditSink:
                 yield AuditDamage(path, line, "the records from here on are missing")
 
     def _files(self) -> list[str]:
-        return [entry.path for entry in _fs.list_dir(self.folder) if entry.name.endswith(_SUFFIX)]
+        return [entry.path for entry in self._entries() if not entry.is_dir()]
+
+    def _entries(self) -> list[os.DirEntry[str]]:
+        return [entry for entry in _fs.list_dir(self.folder) if entry.name.endswith(_SUFFIX)]
 
     def _after_fork(self) -> None:
         # The descriptor is shared with the parent; the child writes a file of its own.
@@ -250,7 +255,7 @@ def _damage_of(path: str) -> Iterator[AuditDamage]:
 
 
 def _what_is_wrong(line: bytes) -> str:
-    if line.endswith(b"\n"):
+    if line.endswith(b"\n") or not line.startswith(b"{") or b"\0" in line:
         return "the line is no audit record, or was changed"
     return "the end of the line was changed" if checksum_holds(line[:-1]) else CUT_SHORT
 

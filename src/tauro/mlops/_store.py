@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +13,7 @@ from tauro.events import Operation
 from tauro.mlops._export import disk_errors
 from tauro.mlops._verify import mark_damage, verify_around
 from tauro.mlops._verify_documents import bring_back_documents
-from tauro.storage import StorageBackend, read_format
+from tauro.storage import StorageBackend, SupportsLocalPath, read_format
 from tauro.storage._format import FORMAT_KEY, renew_format
 from tauro.tracking import Damage
 
@@ -116,7 +117,7 @@ def repair_store(context: MLOpsContext) -> dict[str, Any]:
         brought back from the index; ``documents``: how many of runs and experiments were brought
         back from what was published and from journals; ``runs``: the ids of the abandoned runs that
         were ended as FAILED; ``points``: how many points of metrics went to new parts;
-        ``put_aside``: damaged files, where they are now.
+        ``put_aside``: damaged files, where in the store they are now.
 
     Raises:
         StoreFormatError: There is no store.
@@ -138,7 +139,12 @@ def _repair(context: MLOpsContext) -> dict[str, Any]:
         brought_back, documents = bring_back_documents(context.storage)
     repaired = context.experiment_tracker.repair()
     models = context.model_registry.repair()
-    metrics = [path for each in repaired.compactions for path in each.put_aside]
+    folder = context.storage.local_path() if isinstance(context.storage, SupportsLocalPath) else ""
+    metrics = [
+        os.path.relpath(path, folder).replace(os.sep, "/")
+        for each in repaired.compactions
+        for path in each.put_aside
+    ]
     return {
         "registry": models.completed + models.restored,
         "documents": brought_back,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from tauro._internal import _fs
-from tauro.errors import CorruptDataError, StorageNotFoundError
+from tauro.errors import CorruptDataError, StorageError
 from tauro.events import FileAuditSink
 from tauro.events._audit_sinks import CUT_SHORT
 from tauro.mlops._verify_documents import (
@@ -29,6 +31,17 @@ from tauro.tracking._metric_log._format import parse_name
 from tauro.tracking._metric_log._manifest import manifest_number
 from tauro.tracking._metric_log._parts import is_part_file
 from tauro.tracking._models import decode_experiment
+from tauro.tracking._verify import unreadable
+
+_FOLDERS: Final = (
+    "_tauro",
+    *(f"_tauro/{name}" for name in ("journal", "locks", "writers", "told")),
+    "audit",
+    ROOT,
+    *(f"{ROOT}/{name}" for name in ("experiments", "runs", "metrics", "artifacts")),
+    "model_registry",
+    *(f"model_registry/{name}" for name in ("metadata", "artifacts", "models", "staging")),
+)
 
 
 def mark_damage(storage: StorageBackend) -> Damage | None:
@@ -48,19 +61,35 @@ def mark_damage(storage: StorageBackend) -> Damage | None:
 
 def verify_around(storage: StorageBackend) -> Iterator[Damage]:
     """Yield what is wrong with all that is neither a document, nor metrics, nor an artifact."""
-    yield from _names(storage)
+    yield from unreadable(f"{ROOT}/experiments", _names(storage))
     if isinstance(storage, SupportsLocalPath):
         root = str(storage.local_path())
         layout = Layout(root)
-        yield from _state_file(root, layout)
-        yield from _journals(layout)
-        yield from verify_against_views(storage, layout)
-        yield from verify_against_journals(storage, layout)
-        yield from _strangers(root)
-        for found in FileAuditSink(os.path.join(root, "audit")).verify():
-            if found.reason != CUT_SHORT:  # What a kill leaves was never acknowledged.
-                path = f"audit/{os.path.basename(found.file)}"
-                yield Damage(path, f"line {found.line}: {found.reason}")
+        for key, look in (
+            ("", _in_the_way(root)),
+            ("_tauro/journal", _state_file(root, layout)),
+            ("_tauro/journal", _journals(layout)),
+            (f"{ROOT}/runs", verify_against_views(storage, layout)),
+            (f"{ROOT}/runs", verify_against_journals(storage, layout)),
+            (f"{ROOT}/metrics", _strangers(root)),
+            ("audit", _audit(root)),
+        ):
+            yield from unreadable(key, look)
+
+
+def _in_the_way(root: str) -> Iterator[Damage]:
+    """Yield files that stand where folders of the store belong."""
+    for folder in _FOLDERS:
+        found = _fs.stat(os.path.join(root, folder))
+        if found is not None and stat.S_ISREG(found.st_mode):
+            yield Damage(folder, "is a file, in the place of a folder of the store")
+
+
+def _audit(root: str) -> Iterator[Damage]:
+    for found in FileAuditSink(os.path.join(root, "audit")).verify():
+        if found.reason != CUT_SHORT:  # What a kill leaves was never acknowledged.
+            path = f"audit/{os.path.basename(found.file)}"
+            yield Damage(path, f"line {found.line}: {found.reason}")
 
 
 def _names(storage: StorageBackend) -> Iterator[Damage]:
@@ -71,8 +100,8 @@ def _names(storage: StorageBackend) -> Iterator[Damage]:
             continue
         try:
             record = decode_experiment(storage.read_bytes(key))
-        except (msgspec.DecodeError, StorageNotFoundError):
-            continue
+        except (msgspec.DecodeError, StorageError):
+            continue  # It is named, unless it went.
         if record.lifecycle == "removing":
             continue  # Its name is free already.
         claim = name_key(record.name)

@@ -5,6 +5,7 @@ What differs is damage; what is lost is brought back.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import msgspec
 
 from tauro._internal import _fs
 from tauro._internal._ids import new_id
-from tauro.errors import StorageNotFoundError
+from tauro.errors import PathNotAllowedError, StorageError, StorageNotFoundError
 from tauro.storage import StorageBackend, SupportsLocalPath, SupportsLocks
 from tauro.tracking import Damage
 from tauro.tracking._catalogue._entry import Entry, EntryKind, decode_entries
@@ -38,7 +39,7 @@ def read_or_none(path: str) -> bytes | None:
     """Return the bytes of a file, None where there is none; a folder in its place has none."""
     try:
         return _fs.read_bytes(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError:
         return b""
@@ -50,6 +51,7 @@ def verify_against_views(storage: StorageBackend, layout: Layout) -> Iterator[Da
     if state is None:
         return
     runs = StandingRuns(storage)
+    yield from _lost_folders(storage, layout, state)
     for experiment_id in state.views:
         key = f"{ROOT}/runs/{experiment_id}/index.parquet"
         key = key if experiment_id else f"{ROOT}/experiments/index.parquet"
@@ -64,6 +66,19 @@ def verify_against_views(storage: StorageBackend, layout: Layout) -> Iterator[Da
             yield from _documents(storage, layout, index, runs if experiment_id else None)
 
 
+def _lost_folders(storage: StorageBackend, layout: Layout, state: State) -> Iterator[Damage]:
+    """Yield folders of runs that are gone with their documents, and so with what tells of them."""
+    for experiment_id in filter(None, state.views):
+        if _fs.stat(layout.runs_of(experiment_id)) is not None:
+            continue
+        with contextlib.suppress(StorageError, msgspec.DecodeError):
+            record = decode_experiment(storage.read_bytes(experiment_key(experiment_id)))
+            if record.lifecycle != "removing" and read_state(layout) == state:
+                yield Damage(
+                    f"{ROOT}/runs/{experiment_id}", "is missing; runs were published there"
+                )
+
+
 def _index(data: bytes) -> Index | None:
     try:
         index = Index(data)
@@ -75,6 +90,8 @@ def _index(data: bytes) -> Index | None:
 
 def _is_changed(index: Index, state: State, experiment_id: str) -> bool:
     wanted = state.views[experiment_id]
+    if experiment_id and not index.is_of(experiment_id):
+        return True
     return index.serial == wanted.serial and index.checksum != wanted.checksum
 
 
@@ -100,7 +117,7 @@ def _documents(
             ):
                 yield Damage(key, "is missing; the published index holds it")
             continue
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, StorageError):
             continue  # Whoever reads the documents names it.
         if (present.rev < record.rev and not _stands(runs, key, record)) or (
             present.rev == record.rev and _differs(data, published)
@@ -187,7 +204,7 @@ def verify_against_journals(storage: StorageBackend, layout: Layout) -> Iterator
             if known.in_place and not _is_gone(layout, key, _journaled(layout)[key]):
                 yield Damage(key, f"is missing; revision {known.in_place} was put in place")
             continue
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, StorageError):
             continue  # Whoever reads the documents names it.
         recorded = known.recorded.get(rev, [])
         if rev < known.in_place or (
@@ -333,8 +350,13 @@ def _published(layout: Layout) -> Iterator[tuple[RunRecord | ExperimentRecord, b
 
 
 def _is_readable(storage: StorageBackend, key: str) -> bool:
+    """Tell whether the document that belongs there is; where nothing can be put, nothing is lost.
+
+    Another's in its place, as copying by hand leaves it, is not that document.
+    """
     try:
-        _decode(key, storage.read_bytes(key))
+        return _key_of(_decode(key, storage.read_bytes(key))) == key
+    except PathNotAllowedError:
+        return True  # `verify` names it.
     except (StorageNotFoundError, msgspec.DecodeError):
         return False
-    return True

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from tauro._internal._close import did_you_mean
 from tauro._internal._durability import check_durability
 from tauro._internal._fork import tell_after_fork
+from tauro._internal._paths import is_key
 from tauro.errors import CorruptDataError, ModelExistsError, ModelNotFoundError, ValidationError
 from tauro.events import Observers
 from tauro.registry import _decide
@@ -101,9 +102,13 @@ class RegistryCore:
         yield from by_name(filter(None, map(self.opened, self.folders())))
 
     def folders(self) -> set[str]:
-        """Return the folder names of all models, renamed and deleted ones included."""
+        """Return the folder names of all models, renamed and deleted ones included.
+
+        A name that none can have, in bytes that are no text, is somebody else's: `verify` tells.
+        """
         start = len(METADATA) + 1
-        return {path[start:].partition("/")[0] for path in self.storage.list_paths(METADATA)}
+        paths = self.storage.list_paths(METADATA)
+        return {path[start:].partition("/")[0] for path in paths if is_key(path)}
 
     def at_numbers(self, folder: str, numbers: tuple[int, int]) -> ModelLedger | None:
         """Return documents that were opened before, if nothing was added to them since."""

@@ -25,6 +25,7 @@ from tauro.registry._models import (
     decode_metadata,
     encode,
 )
+from tauro.registry._names import folder_of
 from tauro.registry._state import ModelState
 from tauro.storage import StorageBackend
 
@@ -39,6 +40,13 @@ def number_of(name: str) -> tuple[int, int]:
     """Return the number of a version's document or of a change, 0 for what the file is not."""
     found = _NUMBERED.fullmatch(name)
     return (int(found["version"] or 0), int(found["change"] or 0)) if found else (0, 0)
+
+
+def misplaced(document: ModelMetadata, key: str) -> str:
+    """Return of what else a version's document is, "" where it is that of its key."""
+    if key == f"{METADATA}/{folder_of(document.name)}/v{document.version}.json":
+        return ""
+    return f"it holds version {document.version} of the model {document.name!r}"
 
 
 class ModelLedger:
@@ -102,6 +110,8 @@ class ModelLedger:
             path = f"{self.root}/v{version}.json"
             known = self._known.get(version)
             found = decode_metadata(known or self._storage.read_bytes(path), path)
+            if wrong := misplaced(found, path):
+                raise CorruptDataError(f"{path!r}: {wrong}.", context={"path": path})
             self._versions[version] = found
         return found
 

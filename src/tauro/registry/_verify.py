@@ -16,7 +16,7 @@ from tauro.registry._artifacts import ARTIFACTS, artifact_key
 from tauro.registry._core import RegistryCore
 from tauro.registry._index import MARKER
 from tauro.registry._index_file import INDEX, Held, decode_index, held_models, is_checked
-from tauro.registry._ledger import METADATA, ModelLedger, number_of
+from tauro.registry._ledger import METADATA, ModelLedger, misplaced, number_of
 from tauro.registry._models import Change, ModelMetadata, decode_change, decode_metadata
 from tauro.registry._names import folder_of
 from tauro.registry._rename import DONE
@@ -80,28 +80,39 @@ def _all_problems(core: RegistryCore, *, hashes: bool) -> Iterator[RegistryProbl
         yield RegistryProblem(INDEX, error.message, repairable=True)
     if storage.exists(MARKER) and (why := mark_damage(core, MARKER)):
         yield RegistryProblem(MARKER, why, repairable=True)
-    folders = core.folders() | _folders_in(storage, ARTIFACTS) | index.models.keys()
+    folders = _folders_in(storage, METADATA) | _folders_in(storage, ARTIFACTS)
+    folders |= index.models.keys()
     for folder in sorted(folders):
-        held = index.models.get(folder)
-        documents = look_at_documents(storage, folder)
-        lost = lost_documents(storage, held, documents)
-        for key, why in documents.items():
-            if why:
-                repairable = key.endswith(f"/{DONE}") or (index.is_checked and key in lost)
-                yield RegistryProblem(key, why, repairable=repairable)
-        for key in lost.keys() - documents.keys():
-            why = "it is missing; the index holds it"
-            yield RegistryProblem(key, why, repairable=index.is_checked)
-        ledger = ModelLedger(storage, folder)
-        # A change that cannot be read is named; those before it are folded by then.
-        with contextlib.suppress(CorruptDataError):
-            ledger.refresh()
-        yield from _missing_documents(storage, ledger, folder)
-        yield from _missing_ends(storage, ledger)
-        for number in range(1, ledger.latest + 1):
-            yield from _version_problems(core, ledger, number, hashes=hashes)
-        if held is not None:
-            yield from _differences(storage, ledger, held)
+        try:
+            yield from _model_problems(core, folder, index, hashes=hashes)
+        except StorageError as error:
+            # A name that is no key, a link out of the store: the other models are looked at.
+            yield RegistryProblem(f"{METADATA}/{folder}", error.message)
+
+
+def _model_problems(
+    core: RegistryCore, folder: str, index: Index, *, hashes: bool
+) -> Iterator[RegistryProblem]:
+    storage, held = core.storage, index.models.get(folder)
+    documents = look_at_documents(storage, folder)
+    lost = lost_documents(storage, held, documents)
+    for key, why in documents.items():
+        if why:
+            repairable = key.endswith(f"/{DONE}") or (index.is_checked and key in lost)
+            yield RegistryProblem(key, why, repairable=repairable)
+    for key in sorted(lost.keys() - documents.keys()):
+        why = "it is missing; the index holds it"
+        yield RegistryProblem(key, why, repairable=index.is_checked)
+    ledger = ModelLedger(storage, folder)
+    # A change that cannot be read is named; those before it are folded by then.
+    with contextlib.suppress(CorruptDataError):
+        ledger.refresh()
+    yield from _missing_documents(storage, ledger, folder)
+    yield from _missing_ends(storage, ledger)
+    for number in range(1, ledger.latest + 1):
+        yield from _version_problems(core, ledger, number, hashes=hashes)
+    if held is not None:
+        yield from _differences(storage, ledger, held)
 
 
 def _folders_in(storage: StorageBackend, root: str) -> set[str]:
@@ -123,8 +134,8 @@ def _look_at(storage: StorageBackend, key: str, name: str) -> str:
     try:
         data = storage.read_bytes(key)
         if version:
-            decode_metadata(data, key, strictly=True)
-        elif change:
+            return misplaced(decode_metadata(data, key, strictly=True), key)
+        if change:
             decode_change(data, key, strictly=True)
         elif name in (DONE, MARKER):
             decode_checked(data, _mark_decoder)

@@ -50,6 +50,8 @@ _PLAIN_SECONDS = 1.0
 _PLAIN_FOLDERS = 10_000
 _WRITING = ("write", "create", "move", "delete", "lock")
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_FULL = ("Free space on the disk; nothing that was acknowledged before is lost.",)
+_HINTS = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EACCES: ("Check its permissions.",)}
 
 
 class LocalStorageBackend(StorageBackend):
@@ -456,6 +458,8 @@ class LocalStorageBackend(StorageBackend):
         )
 
     def _failure(self, verb: str, path: str, error: OSError) -> StorageError:
+        if verb == "list":  # which of the folders below
+            path = str(error.filename or path).removeprefix(self._prefix)
         context = {"path": path, "root": str(self.root), "errno": error.errno}
         if error.errno in _READ_ONLY and verb not in ("read", "stat", "list"):
             return ReadOnlyStoreError(
@@ -463,13 +467,10 @@ class LocalStorageBackend(StorageBackend):
                 context=context,
                 suggestions=["Check the folder's owner and permissions, or choose another store."],
             )
-        hints = []
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            hints = ["Free space on the disk; nothing that was acknowledged before is lost."]
         return StorageError(
             f"Cannot {verb} {path!r} in {self.root}: {error.strerror or error}.",
             context=context,
-            suggestions=hints,
+            suggestions=_HINTS.get(error.errno or 0, ()),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -14,6 +14,7 @@ from tauro.tracking._experiment import Experiment
 from tauro.tracking._experiments import experiment_id_of, id_of_one
 from tauro.tracking._heartbeat import damaged_writers, remove_dead_writers
 from tauro.tracking._incoming import remove_staging
+from tauro.tracking._keys import ROOT
 from tauro.tracking._metric_log import Compaction
 from tauro.tracking._models import ErrorRecord, RunRecord, RunStatus
 from tauro.tracking._reading import ReadVerbs
@@ -22,6 +23,7 @@ from tauro.tracking._verify import (
     Damage,
     relative,
     undecided_runs,
+    unreadable,
     verify_documents,
     verify_points,
 )
@@ -223,13 +225,20 @@ class ExperimentTracker(ReadVerbs):
             yield Damage(key, problem)
         damaged = set()
         for experiment_id in self._log.experiments():
-            for finding in self._log.verify(experiment_id):
-                if not finding.harmless:
-                    damaged.add(experiment_id)
-                    yield Damage(relative(finding.path, self._root), finding.problem)
-        with index_errors(self._root):
-            records = self._catalogue.query(limit=None, include_deleted=True).records
-        for record in records:
+            for found in unreadable(
+                f"{ROOT}/metrics/{experiment_id}", self._verify_metrics(experiment_id)
+            ):
+                damaged.add(experiment_id)
+                yield found
+        yield from unreadable(f"{ROOT}/runs", self._verify_points(damaged))
+
+    def _verify_metrics(self, experiment_id: str) -> Iterator[Damage]:
+        for finding in self._log.verify(experiment_id):
+            if not finding.harmless:
+                yield Damage(relative(finding.path, self._root), finding.problem)
+
+    def _verify_points(self, damaged: Collection[str]) -> Iterator[Damage]:
+        for record in self._catalogue.query(limit=None, include_deleted=True).records:
             # Where a file is damaged, points of runs are missing for a reason that is named.
             if record.experiment_id not in damaged:
                 yield from verify_points(self._log, self._documents, record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ import msgspec
 from tauro._internal._json import float_to_json, strange_fields
 from tauro.errors import (
     CorruptDataError,
+    PathNotAllowedError,
     RunNotFoundError,
     StorageError,
     StorageNotFoundError,
@@ -22,7 +24,7 @@ from tauro.storage import StorageBackend, folder_digest
 from tauro.tracking._artifacts import artifact_folder, hash_stored, standing
 from tauro.tracking._documents import Documents
 from tauro.tracking._incoming import add_artifact
-from tauro.tracking._keys import ROOT, experiment_key, name_key
+from tauro.tracking._keys import ROOT, experiment_key, name_key, run_key
 from tauro.tracking._metric_log import MetricLog
 from tauro.tracking._models import (
     ArtifactRecord,
@@ -61,21 +63,60 @@ def relative(path: str, root: Path) -> str:
 def verify_documents(storage: StorageBackend) -> Iterator[Damage]:
     """Yield what is wrong with documents, published views and artifacts."""
     for key in storage.list_paths(f"{ROOT}/experiments"):
-        yield from _check_experiment(storage, key)
+        yield from unreadable(key, _check_experiment(storage, key))
     runs = StandingRuns(storage)
     for key in sorted({*runs.ahead(), *storage.list_paths(f"{ROOT}/runs")}):
         if key.endswith(".parquet"):
-            yield from _check_view(storage, key)
+            yield from unreadable(key, _check_view(storage, key))
         else:
-            yield from _check_run(storage, key, runs.read(key))
+            yield from unreadable(key, _check_run(storage, key, runs))
+    yield from unreadable(f"{ROOT}/experiments", _lost_experiments(storage, runs))
+
+
+def _lost_experiments(storage: StorageBackend, runs: StandingRuns) -> Iterator[Damage]:
+    """Yield the documents of experiments that are gone, though runs of theirs are there."""
+    for folder, keys in itertools.groupby(runs.documents(), os.path.dirname):
+        key = experiment_key(os.path.basename(folder))
+        # The runs of what is removed go first, so some are there only where none is removed.
+        if not storage.exists(key) and any(_is_at_its_place(runs, each) for each in keys):
+            yield Damage(key, "is missing; there are runs of the experiment")
+
+
+def _is_at_its_place(runs: StandingRuns, key: str) -> bool:
+    """Tell whether a run is where one of its experiment belongs, and not copied there by hand."""
+    with contextlib.suppress(msgspec.DecodeError, StorageError):
+        data = runs.read(key)
+        record = None if data is None else decode_run(data)
+        return record is not None and key == run_key(record.experiment_id, record.run_id)
+    return False
+
+
+def unreadable(key: str, looking: Iterator[Damage]) -> Iterator[Damage]:
+    """Yield what is found; what cannot be read is found, too, and others are looked at after it.
+
+    A link that leads out of the store, permissions, a disk that fails.
+
+    Args:
+        key: Where it is looked, for an error that does not say of what file it is.
+        looking: Looks at it.
+    """
+    try:
+        yield from looking
+    except StorageNotFoundError:
+        return  # It was removed meanwhile.
+    except StorageError as error:
+        path = str(error.context.details.get("path") or key)
+        yield Damage(key if os.path.isabs(path) else path, error.message)
+    except OSError as error:
+        yield Damage(key, f"cannot be read: {error.filename or key}: {error.strerror or error}")
 
 
 def undecided_runs(storage: StorageBackend) -> Iterator[RunRecord]:
     """Yield the runs in which a process died replacing an artifact."""
     runs = StandingRuns(storage)
     for key in runs.documents():
-        data = runs.read(key)
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(msgspec.DecodeError, PathNotAllowedError):
+            data = runs.read(key)
             if data is not None and (record := decode_run(data)).replacing:
                 yield record
 
@@ -99,7 +140,8 @@ def _check_experiment(storage: StorageBackend, key: str) -> Iterator[Damage]:
         yield Damage(key, f"holds the experiment {record.experiment_id!r}, named {record.name!r}")
 
 
-def _check_run(storage: StorageBackend, key: str, data: bytes | None) -> Iterator[Damage]:
+def _check_run(storage: StorageBackend, key: str, runs: StandingRuns) -> Iterator[Damage]:
+    data = runs.read(key)
     if data is None:
         return  # It was removed meanwhile.
     try:

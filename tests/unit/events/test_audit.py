@@ -175,6 +175,8 @@ def test_a_sink_that_fails_does_not_undo_the_operation(
         audit.log("x.lost")
     assert audit.failures == 1
     assert "x.lost" in caplog.text
+    assert "No space left on device" in caplog.text
+    assert "Traceback" not in caplog.text, "the record and the disk's words are all there is"
     _fs.set_fault_hook(None)
     audit.log("x.after")
     assert {record.action for record in audit.query()} == {"x.first", "x.after"}

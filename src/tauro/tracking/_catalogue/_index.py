@@ -85,6 +85,11 @@ class Index:
         with self._lock:
             return self._file.read(columns=None if columns is None else list(columns))
 
+    def is_of(self, experiment_id: str) -> bool:
+        """Tell whether it holds runs of this experiment only."""
+        found = self.column("experiment_id").unique().to_pylist()
+        return not found or found == [experiment_id]
+
     def groups(self) -> Iterator[pa.Table]:
         """Yield all rows, some thousands at a time."""
         for group in range(len(self._ends)):

@@ -188,11 +188,11 @@ class Loader:
             return self._from_documents(experiment_id)
         if wanted is None:
             return None  # Journals have it all.
-        index = self._read_index(self._layout.runs_index(experiment_id), wanted)
+        index = self._read_index(self._layout.runs_index(experiment_id), wanted, experiment_id)
         return index if index is not None else self._from_documents(experiment_id)
 
     @staticmethod
-    def _read_index(path: str, wanted: Published) -> Index | None:
+    def _read_index(path: str, wanted: Published, experiment_id: str = "") -> Index | None:
         """Return the view at a path, or None where there is none that can be trusted.
 
         A missing, damaged, outdated or foreign file is all one: the view comes from documents.
@@ -205,6 +205,8 @@ class Loader:
                 if index.serial == wanted.serial:
                     return None  # Not what was published: pages vouch for their values only.
                 index.verify()  # Published, and not yet under a state that vouches for it.
+                if experiment_id and not index.is_of(experiment_id):
+                    return None  # Copied here by hand.
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
             return None
         return index
