@@ -58,6 +58,21 @@ def test_the_log_outlives_the_process_that_wrote_it(tauro: Tauro, store: None, h
     assert "run.start" not in shown
 
 
+def test_a_time_is_read_as_it_is_shown(tauro: Tauro, store: None) -> None:
+    """What a table or a document says can be asked for; a zone is kept."""
+    rows = tauro("audit", "--json").json
+    third = rows[2]["timestamp"]
+    later = [row["timestamp"] for row in rows[2:]]
+    for moment in (third, third.replace("T", " "), third.replace("+00:00", "Z")):
+        found = tauro("audit", "--since", moment, "--json").json
+        assert [row["timestamp"] for row in found] == later
+    assert tauro("audit", "--until", "2120-01-01T00:00:00+02:00", "--json").json == rows
+    shown = tauro("audit").out.splitlines()[1][:25]
+    assert tauro("audit", "--since", shown).code == 0
+    assert tauro("audit", "--since", "yesterday").code == 2
+    assert tauro("audit", "--limit", 0).code == 2
+
+
 def test_an_empty_place_has_no_log(tauro: Tauro, here: Path) -> None:
     """Asking creates nothing, and says that there is nothing to ask."""
     asked = tauro("audit", "--store", "typo")

@@ -240,7 +240,9 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(
         "versions": [{"name": "fraud", "version": 1}],
         "staging": 0,
     }
-    gone = tauro("store", "gc", "--json").json
+    called = tauro("store", "gc", "--json")
+    assert called.err == "Removing …\n", "it may take long"
+    gone = called.json
     assert {**gone, "runs": sorted(gone["runs"])} == planned
     assert tauro("store", "gc", "--dry-run", "--json").json["runs"] == []
     assert tauro("store", "verify").code == 0

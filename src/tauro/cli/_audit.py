@@ -22,14 +22,29 @@ _COLUMNS = {
 }
 
 
+_DAY, _SECOND = "%Y-%m-%d", ("%H:%M:%S", "%H:%M:%S.%f")
+_TIME = click.DateTime(
+    [_DAY, *(f"{_DAY}{by}{at}{zone}" for zone in ("", "%z") for by in "T " for at in _SECOND)]
+)
+"""Also as the log itself is printed, in the table and in JSON."""
+_SINCE = "At this time or later: 2026-01-31, or '2026-01-31 10:30:00' with +02:00 or Z, else UTC."
+
+
 @click.command(name="audit")
 @click.option("--action", help="An operation or a pattern: model.promote, 'model.*'.")
 @click.option("--subject", help="What it was done to, or a pattern: 'fraud/*'.")
 @click.option("--actor", help="Who did it.")
 @click.option("--outcome", type=click.Choice(["success", "failure", "refused"]))
-@click.option("--since", type=click.DateTime(), help="At this time or later, UTC.")
-@click.option("--until", type=click.DateTime(), help="Before this time, UTC.")
-@click.option("--limit", "-n", default=50, show_default=True, help="Only the last ones.")
+@click.option("--since", type=_TIME, metavar="TIME", help=_SINCE)
+@click.option("--until", type=_TIME, metavar="TIME", help="Before this time.")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Only the last ones.",
+)
 @store_options
 def command(
     action: str | None,

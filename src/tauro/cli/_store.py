@@ -107,7 +107,8 @@ def gc(older_than_days: float, dry_run: bool) -> None:
     from tauro.mlops import collect_garbage
 
     output = Output.current()
-    gone = collect_garbage(open_context(), older_than_days=older_than_days, dry_run=dry_run)
+    with output.progress("Looking for what was deleted …" if dry_run else "Removing …"):
+        gone = collect_garbage(open_context(), older_than_days=older_than_days, dry_run=dry_run)
     counts = {what: len(each) if isinstance(each, list) else each for what, each in gone.items()}
     output.result(gone, lambda: output.pairs(counts))
 
@@ -161,7 +162,8 @@ def migrate() -> None:
     from tauro.mlops import migrate_store
 
     output = Output.current()
-    facts = migrate_store(open_context())
+    with output.progress("Migrating …"):
+        facts = migrate_store(open_context())
 
     def render() -> None:
         if facts["steps"]:

@@ -7,15 +7,19 @@ appear; a version's files before its document, versions before changes.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import psutil
 
 from tauro._internal import _fs
 from tauro._internal._clock import now_ns
@@ -26,6 +30,7 @@ from tauro.mlops._export import copy_store, disk_errors, local_root
 from tauro.mlops._import_models import Models, take_models
 from tauro.storage import LocalStorageBackend, ensure_format, read_format
 from tauro.storage._format import no_store
+from tauro.storage._protocol import A_DAY
 from tauro.tracking._artifacts import artifact_folder
 from tauro.tracking._keys import ROOT, run_key
 from tauro.tracking._metric_log._snapshot import runs_in_parts, take_points
@@ -34,6 +39,9 @@ from tauro.types import StrPath
 
 if TYPE_CHECKING:
     from tauro.mlops._context import MLOpsContext
+
+_PREFIX: Final = "tauro-import-"
+_COPY: Final = re.compile(rf"{_PREFIX}(\d+)-")
 
 
 @dataclass(slots=True)
@@ -108,7 +116,8 @@ def _take(context: MLOpsContext, source: StrPath, folder: str) -> dict[str, Any]
 def _opened(source: StrPath) -> Iterator[str]:
     """Give a folder with a store to which nobody writes."""
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
-    with tempfile.TemporaryDirectory(prefix="tauro-import-") as temporary:
+    _remove_abandoned()
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as temporary:
         folder = os.path.join(temporary, "store")
         with disk_errors(f"The import of {path}"):
             if _fs.stat(path) is None:
@@ -125,6 +134,26 @@ def _opened(source: StrPath) -> Iterator[str]:
             if read_format(LocalStorageBackend(folder)) is None:
                 raise no_store(path)
         yield folder
+
+
+def _remove_abandoned() -> None:
+    """Remove the copies of imports that were killed: each is as large as what it was to import."""
+    folder = tempfile.gettempdir()
+    for name in _fs.list_names(folder):
+        found = _COPY.match(name)
+        if found is None:
+            continue
+        path = os.path.join(folder, name)
+        about = _fs.stat(path)
+        # Elsewhere a number may be that of a process that this one does not see.
+        if (
+            about is None
+            or time.time() - about.st_mtime < A_DAY
+            or psutil.pid_exists(int(found[1]))
+        ):
+            continue
+        with contextlib.suppress(OSError):  # somebody else's, or somebody else was faster
+            _fs.remove_tree(path)
 
 
 class _Import:

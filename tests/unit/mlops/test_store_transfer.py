@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -162,6 +167,32 @@ def test_an_import_that_was_cut_off_is_completed(tmp_path: Path) -> None:
     with context_of(tmp_path / "new") as context:
         assert import_store(context, tmp_path / "store")["points"] == 6
     check(tmp_path / "new", run_id)
+
+
+def test_the_copy_of_an_import_that_was_killed_goes_with_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is as large as the store; one that may still be at work stays, and what is not ours."""
+    temporary = tmp_path / "tmp"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = {
+        "killed": f"tauro-import-{ended.pid}-x",
+        "young": f"tauro-import-{ended.pid}-y",
+        "alive": f"tauro-import-{os.getpid()}-z",
+        "another's": "tauro-import-notes",
+    }
+    for what, name in names.items():
+        (temporary / name / "store").mkdir(parents=True)
+        days = 0 if what == "young" else 2
+        old = time.time() - days * 86_400
+        os.utime(temporary / name, (old, old))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    make(tmp_path / "store")
+    with context_of(tmp_path / "new") as context:
+        import_store(context, tmp_path / "store")
+    left = {each.name for each in temporary.iterdir()}
+    assert left == {names["young"], names["alive"], names["another's"]}
 
 
 def test_only_some_experiments(tmp_path: Path) -> None:
