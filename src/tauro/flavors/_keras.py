@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +22,11 @@ from tauro.flavors._trust import Trust
 _FILE: Final = "model.keras"
 _CODE: Final = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 """What an archive may name only with permission: it holds code, or pickles, or runs them."""
+
+_PURE: Final = re.compile(
+    r"keras(\.src)?\.(activations|constraints|initializers|losses|metrics|ops|regularizers)(\.\w+)*"
+)
+"""Modules whose functions only compute. Others of Keras fetch files, or lift its safe mode."""
 
 
 class KerasFlavor(Flavor):
@@ -41,13 +48,13 @@ class KerasFlavor(Flavor):
 
     def load(self, source: ModelFolder, data: Mapping[str, Any], trust: Trust) -> Predictor:
         """Load in safe mode; code in the archive takes permission, own types trust."""
-        keras = load("keras", purpose="loading a Keras model")
         name = str(data["file"])
         content = source.read(name)
         code, own = _inspect(content, name)
         if code:
             trust.require_pickle(f"{name!r} holds {', '.join(code)}")
         trust.require_types(own, repr(name))
+        keras = load("keras", purpose="loading a Keras model")
         objects = {dotted.rpartition(".")[2]: import_type(dotted) for dotted in own}
         try:
             with TemporaryDirectory(prefix="tauro-keras-") as folder:
@@ -77,24 +84,32 @@ def _inspect(content: bytes, name: str) -> tuple[list[str], list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
         raise FlavorError(f"{name!r} is no archive of Keras: {error}.") from error
     code, own = set(), set()
     for entry in _named(config):
         kind, module = str(entry["class_name"]), str(entry.get("module") or "")
+        is_function = kind == "function"
+        called = str(entry.get("config")) if is_function else kind
         if kind in _CODE:
             code.add(kind)
-        elif module.partition(".")[0] not in ("", "keras", "builtins"):
-            own.add(f"{module}.{entry.get('config') if kind == 'function' else kind}")
+        elif module in ("", "builtins"):
+            # The user's own functions stand here without their module; so does Python's ``eval``.
+            if is_function and hasattr(builtins, called):
+                code.add(f"builtins.{called}")
+        elif module.partition(".")[0] != "keras" or (is_function and not _PURE.fullmatch(module)):
+            own.add(f"{module}.{called}")
     return sorted(code), sorted(own)
 
 
-def _named(value: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, Mapping):
-        if "class_name" in value:
-            yield value
-        for inner in value.values():
-            yield from _named(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _named(inner)
+def _named(config: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield every description of an object in a configuration."""
+    waiting = [config]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Mapping):
+            if "class_name" in found:
+                yield found
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
