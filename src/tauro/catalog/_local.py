@@ -57,12 +57,15 @@ class LocalFiles:
     def staged(self, path: str, *, exclusive: bool = False) -> Iterator[str]:
         """Give a name to write to; on leaving, what was written there takes the place of ``path``.
 
-        The name ends as ``path`` does, since writers choose the compression by it.
+        The name ends as ``path`` does, since writers choose the compression by it. Where a link is
+        at ``path``, what it leads to is replaced, and the link stays.
 
         Raises:
             FileExistsError: ``exclusive`` and something is there already.
         """
-        folder, name = os.path.split(path)
+        name = os.path.basename(path)
+        path = os.path.realpath(path)
+        folder = os.path.dirname(path)
         _fs.make_dirs(folder)
         temporary = f"{_fs.temporary_name(folder)}-{name}"
         try:

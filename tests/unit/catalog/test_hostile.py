@@ -136,6 +136,29 @@ def test_a_file_that_few_could_read_stays_so(tmp_path: Path, path: str) -> None:
     assert (tmp_path / path).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["there", "dangling"])
+@pytest.mark.parametrize("path", ["x.csv", "x.parquet", "x.txt"])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(
+    tmp_path: Path, path: str, there: bool
+) -> None:
+    """Nor does the file get the rights of the link, which are everybody's."""
+    data: Any = "text" if path == "x.txt" else MAKERS["pandas"]([{"a": 1}])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if there:
+        (elsewhere / "target").write_text("old")
+        (elsewhere / "target").chmod(0o640)
+    (tmp_path / path).symlink_to(elsewhere / "target")
+    catalog = dataset(tmp_path, path)
+    catalog.save("x", data)
+    assert (tmp_path / path).is_symlink()
+    assert names(elsewhere) == ["target"]
+    assert (elsewhere / "target").stat().st_mode & 0o022 == 0
+    if there:
+        assert (elsewhere / "target").stat().st_mode & 0o777 == 0o640
+    assert catalog.load("x") is not None
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_values_that_paths_do_not_hold_come_back_from_partitions(
     tmp_path: Path, engine: str
