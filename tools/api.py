@@ -79,8 +79,12 @@ def _thing(name: str, thing: Any, package: str) -> list[str]:
 
 def _members(name: str, cls: type) -> list[str]:
     parts: list[str] = []
+    tests: list[str] = []
     for attribute, raw in inspect.getmembers_static(cls):
         if attribute.startswith("_") or not _is_ours(cls, attribute):
+            continue
+        if attribute.startswith("test_"):
+            tests.append(f"- `{attribute}` {first_paragraph(raw)}".rstrip())
             continue
         if isinstance(raw, property) or type(raw).__name__ == "cached_property":
             parts += [
@@ -90,7 +94,7 @@ def _members(name: str, cls: type) -> list[str]:
         elif isinstance(raw, classmethod | staticmethod) or inspect.isfunction(raw):
             bound = getattr(cls, attribute)
             parts += [f"### `{name}.{attribute}`", signature(attribute, bound), docstring(bound)]
-    return parts
+    return [*parts, "**Tests of the suite**", "\n".join(tests)] if tests else parts
 
 
 def _is_ours(cls: type, attribute: str) -> bool:

@@ -22,11 +22,12 @@ SEED_BLOCKS = "seeds/test_seeds.py::test_a_block_does_what_its_document_says"
 _INTRO = (
     "<!-- Written by `python -m tools.coverage` from tests/surface.toml. -->\n\n"
     "# Coverage\n\n"
-    "Every numbered item of the public surface that is done, and the tests that show it. The "
-    "numbers are those of `SURFACE.md` and of the five documents in `../shared/seeds`; a line "
-    f"`seed 001/07` is block 7 of document 001, run as it stands there by `tests/{SEED_BLOCKS}`. "
-    "An item that is not here is not done, or no test shows it. Tests of frameworks that few have "
-    "run by `make frameworks`; those of PostgreSQL where it is installed."
+    "Tauro was written to satisfy five documents, numbered 000 to 004, which are not part of this "
+    "repository. This page lists each of their items that is done, and the tests that show it; an "
+    "item that is missing here is not done, or no test shows it. `seed 001/07` is code block 7 of "
+    f"document 001, which `tests/{SEED_BLOCKS}` runs as written where the documents are at hand. "
+    "`make frameworks` runs the tests of frameworks that few have installed; those of PostgreSQL "
+    "run where it is installed."
 )
 _HEADINGS = {
     "000": "The first generation (000)",

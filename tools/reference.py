@@ -36,33 +36,35 @@ _COMMANDS = (
     "moves everything else to stderr; `--debug` shows the traceback of an error."
 )
 _SETTINGS = (
-    "Every key below `mlops:`, in global settings, in `ml_info`, in a pipeline or in a node; "
-    "a node's value wins over its pipeline's, that over `ml_info`, that over the global "
-    "settings. `tauro config show --origin` says where each value comes from. Further "
-    "spellings are in [configuration](../configuration.md)."
+    "Every key that may stand below `mlops:` in the global settings, in `ml_info`, in a pipeline "
+    "or in a node. A node's value takes precedence over its pipeline's, that over `ml_info`, and "
+    "that over the global settings. `tauro config show --origin` says where each value comes from. "
+    "Other accepted spellings are in [Configuration](../configuration.md#mlops-settings)."
 )
 _BACKENDS = (
-    "The backend `databricks`, with catalog, schema and workspace, is read and checked too; "
-    "opening such a store is an error that says so."
+    "The backend `databricks`, with catalog, schema and workspace, is read and checked too, but is "
+    "not part of this version: opening such a store is an error that says so."
 )
 _EVENTS = (
-    "A listener is told what happened and cannot change it; a hook stands before or after an "
+    "A listener is told what happened and cannot change it; a hook runs before or after an "
     "operation. A `PRE_` hook may replace the data, and its exception stops the operation "
-    "before anything is written. How to use both: [events and hooks](../events.md)."
+    "before anything is written. How to use both: [Events, hooks, audit log, "
+    "metrics](../events.md)."
 )
 _ERRORS = (
     "Everything that Tauro raises on purpose is a `TauroError` with `.message`, "
     "`.error_code`, `.context`, `.suggestions` and `.to_dict()`. The HTTP status is what the "
     "model server answers, the exit status what a command ends with ([exit "
-    "codes](commands.md)). Classes also inherit the builtin that they refine, so `except "
-    "FileNotFoundError` and `except KeyError` keep working."
+    "codes](commands.md)). Classes also inherit from the builtin that they refine, so `except "
+    "FileNotFoundError` and `except KeyError` keep working. Symptoms and remedies: "
+    "[Troubleshooting](../troubleshooting.md)."
 )
 
 _OTHER_EVENTS = {
     EventType.DRIFT_DETECTED: "A comparison of data or metrics found drift.",
     EventType.HEALTH_CHANGED: "The overall status of a health monitor is another than before.",
 }
-_UNUSED = "Named, not yet emitted: the part that will emit it is still to come."
+_UNUSED = "Reserved: this version does not emit it."
 
 
 def commands_page() -> str:
@@ -144,7 +146,7 @@ def settings_page() -> str:
                 first_paragraph(MLflowSettings),
                 _BACKENDS,
                 "## Environment variables",
-                "They stand above the files and below arguments such as `--store`.",
+                "They override the files; arguments such as `--store` override them.",
                 table(("variable", "setting"), _ENVIRONMENT),
             ]
         )

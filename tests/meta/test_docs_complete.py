@@ -219,6 +219,13 @@ def test_sections_of_a_docstring_become_lists() -> None:
     ]
 
 
+def test_the_tests_of_a_suite_are_a_list_and_not_a_section_each() -> None:
+    page = api.page("testing")
+    assert "- `test_a_listener_that_raises_disturbs_nobody`" in page
+    assert "### `EventEmitterSuite.make_emitter`" in page
+    assert not re.search(r"^### `\w+\.test_", page, re.MULTILINE)
+
+
 def test_a_long_signature_has_a_line_for_each_parameter() -> None:
     def documented(first: dict[str, int], *, second: str = "", third: tuple[int, ...] = ()) -> None:
         """Do it."""

@@ -29,9 +29,11 @@ class TrackingSettings:
     """The ``experiment_tracking`` block.
 
     Attributes:
-        metric_buffer_size: How many points a writer holds between seals; never unwritten points.
-        auto_flush_metrics: Whether a full buffer is synchronised with the disk by itself.
-        durability: What an acknowledged point survives: ``process`` or ``disk``.
+        metric_buffer_size: With durability ``disk``, how many points are logged between two
+            synchronizations. It never holds back points: each is written when it is logged.
+        auto_flush_metrics: Whether to synchronize automatically when that many are waiting.
+        durability: What an acknowledged point survives: ``process`` (the death of the process)
+            or ``disk`` (loss of power).
         catalog: Unity Catalog for tracking, where it differs from the global one.
         schema: Schema for tracking, where it differs from the global one.
     """
@@ -48,8 +50,10 @@ class RegistrySettings:
     """The ``registry`` block.
 
     Attributes:
-        max_versions_per_model: Older versions beyond it may be collected; None keeps all.
-        durability: What a registered version survives: ``process`` or ``disk``.
+        max_versions_per_model: How many versions of a model to keep; older ones that are not in
+            use are deleted when a new one is registered. None keeps all.
+        durability: What a registered version survives: ``process`` (the death of the process)
+            or ``disk`` (loss of power).
         catalog: Unity Catalog for models, where it differs from the global one.
         schema: Schema for models, where it differs from the global one.
     """
@@ -65,9 +69,9 @@ class CacheSettings:
     """The ``cache`` block: what a context's storage remembers of what it read.
 
     Attributes:
-        enabled: Whether it remembers anything. Tracker and registry never do.
-        max_size: How many keys are remembered.
-        default_ttl: Seconds a key is remembered: so old may be what another process changed.
+        enabled: Whether the context's storage caches what it reads. Tracker and registry never do.
+        max_size: How many keys are cached.
+        default_ttl: Seconds a key is cached: changes by other processes may be seen that late.
     """
 
     enabled: bool = False
@@ -80,9 +84,9 @@ class HealthSettings:
     """The ``health`` block: what the process's health monitor looks at.
 
     Attributes:
-        enabled: Whether it looks at store, memory and disk.
-        memory_threshold: Fraction of memory in use from which it is degraded.
-        disk_threshold: Fraction of the store's disk in use from which it is degraded.
+        enabled: Whether the monitor checks store, memory and disk.
+        memory_threshold: Fraction of memory in use from which the status is degraded.
+        disk_threshold: Fraction of the store's disk in use from which the status is degraded.
     """
 
     enabled: bool = False
@@ -92,13 +96,13 @@ class HealthSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MLflowSettings:
-    """The ``mlflow`` block: where runs are to be mirrored. It is read and checked; no mirror yet.
+    """The ``mlflow`` block is read and checked; this version mirrors nothing to MLflow.
 
     Attributes:
-        enabled: False switches the mirror off although there is an address.
+        enabled: False switches mirroring off even if an address is given.
         tracking_uri: Address of the MLflow server.
         experiment_name: Name of the experiment there.
-        registry_uri: Address of the registry, where it is another.
+        registry_uri: Address of the registry, if it is another.
     """
 
     enabled: bool | None = None
@@ -121,22 +125,23 @@ class MLOpsSettings:
     """What MLOps is to do, merged from node, pipeline, ml_info, global settings and defaults.
 
     Attributes:
-        enabled: True or False where somebody said so; None leaves it to detection.
-        backend_type: ``local`` or ``databricks``.
-        storage_path: Absolute path or URL of the store.
+        enabled: Whether nodes are recorded; None leaves it to detection.
+        backend_type: ``local``; ``databricks`` is not part of this version.
+        storage_path: The store: a folder, ``file://…`` or ``memory://``.
         execution_mode: ``local``, ``databricks`` or ``distributed``.
         catalog: Unity Catalog.
         schema: Schema in that catalog.
         workspace_url: Databricks workspace; tokens come from the environment only.
         default_experiment_name: Experiment of runs that name none.
         description: Description of that experiment.
-        model_retention_days: Age from which archived models may be collected; None keeps all.
-        auto_log: Whether ML nodes are recorded by themselves; None leaves it to the default (yes).
+        model_retention_days: Age in days from which versions that are not in use are deleted when
+            a new one is registered; None keeps all.
+        auto_log: Whether ML nodes are recorded automatically; None leaves it to the default (yes).
         experiment_tracking: Settings of the tracker.
         registry: Settings of the model registry.
         cache: Settings of the storage cache.
         health: Settings of the health checks.
-        mlflow: Where runs are mirrored.
+        mlflow: Read and checked; nothing is mirrored.
         origins: For every dotted key that has a value, which level set it and where.
     """
 

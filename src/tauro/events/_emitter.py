@@ -179,7 +179,11 @@ class EventEmitter:
         self._history.clear()
 
     def drain(self, timeout: float = 10.0) -> bool:
-        """Wait until asynchronous listeners got what was emitted; tell whether they did in time."""
+        """Wait until asynchronous listeners got what was emitted; tell whether they did in time.
+
+        Args:
+            timeout: Seconds to wait for all of them.
+        """
         deadline = time.monotonic() + timeout
         boxes = [
             one.mailbox

@@ -38,7 +38,7 @@ class MLOpsConfig:
         tracking_durability: What an acknowledged point survives.
         registry_durability: What an acknowledged version survives.
         max_versions_per_model: Keep at most so many versions of a model; None keeps all.
-        model_retention_days: Keep versions at least so long; None keeps all.
+        model_retention_days: Keep versions at least so many days; None keeps all.
         cache_enabled: Remember what ``MLOpsContext.storage`` reads. Tracker and registry never do.
         cache_max_size: How many keys are remembered.
         cache_default_ttl: Seconds a key is remembered: so old may be what another process changed.

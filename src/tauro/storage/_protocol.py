@@ -311,6 +311,10 @@ class SupportsLocks(Protocol):
     def lock(self, name: str, *, timeout: float = 10.0) -> AbstractContextManager[None]:
         """Return a context manager that holds the lock ``name``.
 
+        Args:
+            name: Any text; two names may share a lock and then wait for each other.
+            timeout: Seconds to wait.
+
         Raises:
             LockTimeoutError: The lock was not free in time; the body was not entered.
         """
