@@ -23,6 +23,7 @@ quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthC
 _NAMES = """
 nodes pipelines inputs outputs input output mlops ml config function module path filepath format
 schema engine options params retries timeout tags type experiment tracking registry backend
+retry_delay retry_backoff backoff
 backend_type enabled mode cache health $replace << x-a a b c.d name description ${a} dependencies
 versioned table query connection partition_by hyperparams metrics ml_info mlflow
 """
@@ -55,7 +56,13 @@ TEXTS = st.sampled_from(
     ]
 )
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 10**20), st.floats(), TEXTS, st.text(max_size=8)
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**20),
+    st.just(10**400),
+    st.floats(),
+    TEXTS,
+    st.text(max_size=8),
 )
 TREES = st.recursive(
     SCALARS,
@@ -173,6 +180,9 @@ SNIPPETS = st.sampled_from(
 @example(text="- " * 5000)
 @example(text="[" * 5000)
 @example(text='{"a":' * 5000)
+@example(text='{"a": {"timeout": 1\u0662}}')
+@example(text="a: {module: m, function: f, timeout: 0x" + "f" * 3999 + "}")
+@example(text="a: {module: m, function: f, timeout: " + "9" * 3999 + "}")
 @given(text=st.lists(SNIPPETS, max_size=25).map("".join) | st.text(max_size=30))
 def test_text_of_any_kind(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,9 @@ from typing import Final, NoReturn
 from tauro.config._source import Entry, Map, Mark, Node, Problems, Scalar, Seq, SourceFile
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9]\d{0,4000})(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_LITERAL = re.compile(
+    r"true|false|null|-?(?:0|[1-9][0-9]{0,4000})(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+)
 _DEEPEST: Final = 100
 _CHECK: Final = "Check the quotes, commas and brackets here and just before."
 

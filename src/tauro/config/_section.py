@@ -124,15 +124,13 @@ class Section:
         node = self.node_of(key)
         if node is None:
             return None
-        value = _number(node)
+        value = _finite(node)
         low = -math.inf if minimum is None else minimum
         high = math.inf if maximum is None else maximum
-        if value is not None and math.isfinite(value) and low <= value <= high:
-            return float(value)
-        bounds = " and ".join(
-            [f"at least {minimum:g}"] * (minimum is not None)
-            + [f"at most {maximum:g}"] * (maximum is not None)
-        )
+        if value is not None and low <= value <= high:
+            return value
+        limits = {"at least": minimum, "at most": maximum}
+        bounds = " and ".join(f"{word} {at:g}" for word, at in limits.items() if at is not None)
         fraction = "Write a fraction: 0.85 is 85 %."
         hints = [fraction if maximum == 1 else "Write a number such as 2.5, without quotes."]
         self._wrong(key, f"a number{' of ' + bounds if bounds else ''}", node, hints)
@@ -144,11 +142,11 @@ class Section:
         if node is None:
             return None
         text = text_of(node)
-        value = _number(node)
+        value = _finite(node)
         if value is None and text is not None and (found := _DURATION.fullmatch(text.strip())):
             value = float(found.group(1)) * _UNITS[found.group(2) or "s"]
-        if value is not None and math.isfinite(value) and value > 0:
-            return float(value)
+        if value is not None and 0 < value < math.inf:
+            return value
         self._wrong(key, "a duration above 0", node, ["Write seconds, or 90s, 5m, 1.5h."])
         return None
 
@@ -229,6 +227,14 @@ def _number(node: Node) -> int | float | None:
         value = resolve_scalar(node.value)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
     return None
+
+
+def _finite(node: Node) -> float | None:
+    value = _number(node)
+    try:
+        return float(value) if value is not None and math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def _quote_hint(node: Node) -> list[str]:

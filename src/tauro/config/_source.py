@@ -236,6 +236,9 @@ def kind_of(node: Node) -> str:
     if isinstance(node.value, bool):
         return f"{str(node.value).lower()} (a truth value)"
     if isinstance(node.value, int | float):
-        return f"the number {node.value}"
-    shown = node.value if len(node.value) <= 40 else node.value[:37] + "..."
-    return repr(shown)
+        return f"the number {_shorten(str(node.value))}"
+    return repr(_shorten(node.value))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -31,7 +31,8 @@ class _Loader(_Base):
         return f"{_CORE}seq" if kind is yaml.SequenceNode else f"{_CORE}map"
 
 
-_INT = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
+_INT = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,3500}")
+"""No longer than Python reads and shows: 4300 decimal digits."""
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NUMERIC: Final = frozenset("+-.0123456789")
 _WORDS: Final[dict[str, bool | float | None]] = {

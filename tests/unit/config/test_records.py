@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import subprocess
 import sys
@@ -97,6 +98,22 @@ def test_everything_a_node_may_say() -> None:
 def test_no_time_out(timeout: Any) -> None:
     with pytest.raises(ConfigError, match="'timeout' must be"):
         node(timeout=timeout)
+
+
+HUGE = 10**400
+"""A whole number that is no float."""
+
+
+@pytest.mark.parametrize("key", ["retry_backoff", "retry_delay", "timeout"])
+@pytest.mark.parametrize(
+    "number",
+    [HUGE, -HUGE, -0.5, "x", math.inf, math.nan],
+    ids=["huge", "-huge", "negative", "text", "infinite", "nan"],
+)
+def test_numbers_that_are_none_here(key: str, number: Any) -> None:
+    with pytest.raises(ConfigError, match=f"'{key}' must be") as caught:
+        node(**{key: number})
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("form", ["wrapped", "flat"])
