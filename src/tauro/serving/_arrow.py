@@ -39,13 +39,7 @@ def read_arrow(body: bytes, kind: str, most: int) -> pa.Table:
         ValidationError: It has a column of a type that no model takes.
         pyarrow.ArrowException: The body is not of its kind.
     """
-    if kind in PARQUET:
-        table = _read_parquet(body, most)
-    else:
-        _check_size(_size_of_messages(body), most)
-        source = pa.BufferReader(body)
-        reader = pa.ipc.open_stream(source) if kind == STREAM else pa.ipc.open_file(source)
-        table = reader.read_all()
+    table = _read_parquet(body, most) if kind in PARQUET else _read_messages(body, kind, most)
     _check_size(table.num_rows * table.num_columns * _WIDTH, most)
     table.validate(full=True)
     for field in table.schema:
@@ -76,6 +70,17 @@ def _read_parquet(body: bytes, most: int) -> pa.Table:
         encoded = sum(group.total_byte_size for group in groups)
         _check_size(max(values * _WIDTH, encoded), most)
         return file.read()
+
+
+def _read_messages(body: bytes, kind: str, most: int) -> pa.Table:
+    _check_size(_size_of_messages(body), most)
+    # A file's footer may name messages that stand after the end of its stream, where nobody
+    # looked at their size: so a file is read as the stream that it holds.
+    with pa.ipc.open_stream(pa.BufferReader(body.removeprefix(_MAGIC))) as stream:
+        batches = list(stream)
+    if kind == FILE and pa.ipc.open_file(pa.BufferReader(body)).num_record_batches != len(batches):
+        raise ValidationError("The body is not an Arrow file: its footer names other tables.")
+    return pa.Table.from_batches(batches, stream.schema)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -173,6 +173,9 @@ def show(value: Any) -> str:
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
     # A text of a megabyte must not be copied to be cut.
     short = value[: _WIDEST + 1] if isinstance(value, str | list) else value
-    text = repr(short)
+    try:
+        text = repr(short)
+    except RecursionError:
+        text = "…"
     text = text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
     return f"{text} ({kinds.get(type(value), 'object')})"

@@ -15,7 +15,7 @@ import numpy as np
 from tauro.errors import SignatureMismatchError, ValidationError
 from tauro.flavors import ColumnSpec, ModelSignature
 from tauro.serving._check import Problems, check_samples, show
-from tauro.serving._errors import UnsupportedBodyError
+from tauro.serving._errors import BodyTooLargeError, UnsupportedBodyError
 from tauro.serving._tables import check_table, read_table
 
 if TYPE_CHECKING:
@@ -134,9 +134,10 @@ class RowReader:
 
         Raises:
             SignatureMismatchError: They do not fit the signature; every problem has its path.
+            BodyTooLargeError: As arrays they take too much memory.
         """
         if not self.columns:
-            return Rows(len(samples), None, _as_data(samples))
+            return Rows(len(samples), None, _as_data(samples, self._max_table))
         found = check_samples(samples, self.columns, self.categories, self._max_problems)
         return Rows(len(samples), found)
 
@@ -211,7 +212,7 @@ def _from_split(names: Any, data: Any, max_problems: int) -> list[Any]:
     return [dict(zip(names, values, strict=True)) for values in data]
 
 
-def _as_data(samples: list[Any]) -> Any:
+def _as_data(samples: list[Any], most: int) -> Any:
     """Return samples for a model without columns: records, or an array of tensors."""
     if all(isinstance(sample, dict) for sample in samples):
         if not any(isinstance(value, list) for sample in samples for value in sample.values()):
@@ -219,11 +220,17 @@ def _as_data(samples: list[Any]) -> Any:
         names = samples[0].keys()
         if any(sample.keys() != names for sample in samples):
             raise SignatureMismatchError("The samples do not have the same names.")
-        return {name: _array([sample[name] for sample in samples]) for name in names}
-    return _array(samples)
+        return {name: _array([sample[name] for sample in samples], most) for name in names}
+    return _array(samples, most)
 
 
-def _array(values: list[Any]) -> Any:
+def _array(values: list[Any], most: int) -> Any:
+    size = _size_of_texts(values)
+    if size > most:
+        raise BodyTooLargeError(
+            f"The samples take {size:,} bytes in memory; at most {most:,} are taken.",
+            context={"size": size, "limit": most},
+        )
     try:
         return np.asarray(values)
     except (ValueError, OverflowError) as error:
@@ -231,3 +238,22 @@ def _array(values: list[Any]) -> Any:
             f"The samples do not have the same shape: {error}.",
             context={"problems": [{"path": "samples", "expected": "arrays of one shape"}]},
         ) from error
+
+
+def _size_of_texts(values: list[Any]) -> int:
+    """Return the bytes of an array of values; 0 where none is a text.
+
+    In an array with texts every value is as long as the longest text: one long text among many
+    short values takes the product of both.
+    """
+    count = longest = 0
+    left = [values]
+    while left:
+        items = left.pop()
+        kinds = set(map(type, items))
+        count += len(items)
+        if list in kinds:
+            left.extend(item for item in items if type(item) is list)
+        if str in kinds:
+            longest = max(longest, *(len(item) for item in items if type(item) is str))
+    return count * longest * np.dtype("U1").itemsize

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,8 @@ _DTYPES: Final[dict[str, str]] = {
 }
 _OF_KIND: Final = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}
 _SIZE: Final = "binary_data_size"
+_MOST_AXES: Final = 32
+"""What every version of NumPy takes."""
 
 
 class Tensor(msgspec.Struct):
@@ -84,10 +87,12 @@ def _dtype(tensor: Tensor) -> tuple[str, int]:
         raise SignatureMismatchError(
             f"The input {tensor.name!r} has the shape {tensor.shape}; expected positive lengths."
         )
-    size = 1
-    for length in tensor.shape:
-        size *= length
-    return dtype, size
+    if len(tensor.shape) > _MOST_AXES:
+        raise SignatureMismatchError(
+            f"The input {tensor.name!r} has {len(tensor.shape)} axes; at most {_MOST_AXES} are "
+            "taken."
+        )
+    return dtype, math.prod(tensor.shape)
 
 
 def _from_json(tensor: Tensor) -> Any:
@@ -95,7 +100,13 @@ def _from_json(tensor: Tensor) -> Any:
     if tensor.data is None:
         raise SignatureMismatchError(f"The input {tensor.name!r} has neither data nor {_SIZE}.")
     try:
-        flat = np.array(_flatten(tensor.data), dtype=object if dtype == "object" else None)
+        values = _flatten(tensor.data)
+        # NumPy would make a text of every number, each as long as the longest.
+        if dtype != "object" and str in map(type, values):
+            raise SignatureMismatchError(
+                f"The input {tensor.name!r} is {tensor.datatype}; its data hold texts."
+            )
+        flat = np.array(values, dtype=object if dtype == "object" else None)
         _check_count(tensor, flat.size if flat.ndim == 1 else -1, size)
         return _typed(flat, tensor, dtype).reshape(tensor.shape)
     except (ValueError, TypeError, OverflowError) as error:
@@ -117,11 +128,15 @@ def _check_count(tensor: Tensor, got: int, expected: int) -> None:
 def _flatten(data: Sequence[Any]) -> list[Any]:
     """Return nested lists as one list; the protocol permits both."""
     flat: list[Any] = []
-    for value in data:
-        if isinstance(value, list):
-            flat.extend(_flatten(value))
-        else:
+    open_lists: list[Iterator[Any]] = [iter(data)]
+    while open_lists:
+        for value in open_lists[-1]:
+            if isinstance(value, list):
+                open_lists.append(iter(value))
+                break
             flat.append(value)
+        else:
+            open_lists.pop()
     return flat
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tauro.errors import SignatureMismatchError, ValidationError
 from tauro.flavors import ColumnSpec, ModelSignature
-from tauro.serving._errors import UnsupportedBodyError
+from tauro.serving._check import show
+from tauro.serving._errors import BodyTooLargeError, UnsupportedBodyError
 from tauro.serving._reader import RowReader
 from tauro.serving._tables import build_frame
 
@@ -201,6 +202,35 @@ def test_a_model_without_columns_takes_records_or_tensors() -> None:
         bare.read(body([1, 2], [3]))
     with pytest.raises(SignatureMismatchError):
         bare.read(body({"x": [1]}, {"y": [1]}))
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        ["x" * 100_000, *[""] * 1000],
+        [["x" * 100_000, 1], *[[1, 2]] * 1000],
+        [{"x": ["x" * 100_000, 1]}, *[{"x": [1, 2]}] * 1000],
+    ],
+    ids=["texts", "rows", "records"],
+)
+def test_one_long_text_among_many_values_is_refused(samples: list[Any]) -> None:
+    """In NumPy's arrays of texts every value is as long as the longest."""
+    with pytest.raises(BodyTooLargeError, match="at most 100,000,000 are taken"):
+        RowReader(None, max_table=10**8).read(body(*samples))
+
+
+def test_texts_for_a_model_without_columns_are_an_array() -> None:
+    assert RowReader(None).read(body(["a", "bc"], ["", "d"])).data.tolist() == [
+        ["a", "bc"],
+        ["", "d"],
+    ]
+
+
+def test_a_value_nested_too_deep_to_be_shown_is_shown_all_the_same() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert show(deep) == "… (array)"
 
 
 @pytest.mark.parametrize("values", [[1, 2], [None, 2]])

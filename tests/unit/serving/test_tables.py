@@ -212,6 +212,19 @@ def test_buffers_that_point_outside_are_refused() -> None:
         READER.read(bytes(body), STREAM)
 
 
+def test_a_file_whose_footer_names_what_its_stream_does_not_hold_is_refused() -> None:
+    """What stands after the end of the stream was not looked at: it can be of any size."""
+    body = as_file(pa.table({"n": np.zeros(10**6, "int64")}), compression="zstd")
+    at = 16 + int.from_bytes(body[12:16], "little")  # after the schema: the only batch
+    footer = len(body) - 10 - int.from_bytes(body[-10:-6], "little")
+    hidden = body[footer:].replace(at.to_bytes(8, "little"), (at + 8).to_bytes(8, "little"))
+    end_of_stream = bytes([255] * 4 + [0] * 4)
+    before = pa.total_allocated_bytes()
+    with pytest.raises(ValidationError, match="footer"):
+        READER.read(body[:at] + end_of_stream + body[at:footer] + hidden, FILE)
+    assert pa.total_allocated_bytes() - before < READER._max_table
+
+
 def test_notes_of_pandas_are_not_believed() -> None:
     table = pa.Table.from_pandas(ROWS).replace_schema_metadata({b"pandas": b'{"columns": 7}'})
     assert READER.read(as_parquet(table), PARQUET).count == 4

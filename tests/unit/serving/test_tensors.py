@@ -67,6 +67,8 @@ def test_any_bytes_make_a_tensor_or_are_refused(data: bytes, datatype: str) -> N
         ([1], "COMPLEX", [1], "expected one of"),
         ([1], "INT64", None, "neither data nor"),
         ([1], "INT64", [{}], "is"),
+        ([3], "FP64", [1.5, ["2"], 3], "its data hold texts"),
+        ([1] * 70, "INT64", [1], "70 axes"),
     ],
 )
 def test_a_tensor_that_is_not_what_it_says_is_refused(
@@ -74,6 +76,27 @@ def test_a_tensor_that_is_not_what_it_says_is_refused(
 ) -> None:
     with pytest.raises(SignatureMismatchError, match=said):
         read_arrays([Tensor("x", shape, datatype, data)], b"")
+
+
+@pytest.mark.parametrize("datatype", ["INT64", "BYTES"])
+def test_bytes_of_too_many_axes_are_refused(datatype: str) -> None:
+    tensor = Tensor("x", [1] * 70, datatype, parameters={"binary_data_size": 8})
+    with pytest.raises(SignatureMismatchError, match="70 axes"):
+        read_arrays([tensor], bytes([4, 0, 0, 0, 1, 1, 1, 1]))
+
+
+def test_one_long_text_among_numbers_takes_no_memory() -> None:
+    """As one array of texts these would take 16 GB."""
+    tensor = Tensor("x", [40_001], "INT64", ["x" * 100_000, *range(40_000)])
+    with pytest.raises(SignatureMismatchError, match="hold texts"):
+        read_arrays([tensor], b"")
+
+
+def test_lists_in_lists_however_deep_are_one_list() -> None:
+    data: list[Any] = [2, 3]
+    for _ in range(5000):
+        data = [1, data, 4] if data[0] == 2 else [data]
+    assert read_arrays([Tensor("x", [4], "INT64", data)], b"")["x"].tolist() == [1, 2, 3, 4]
 
 
 def test_a_tensor_given_twice_is_refused() -> None:
