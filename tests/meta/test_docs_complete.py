@@ -111,9 +111,7 @@ def test_the_commands_that_a_page_shows_exist(page: Path) -> None:
                 _check(command_line, page)
 
 
-@pytest.mark.parametrize(
-    "name", ["getting-started", "events", "operations", "security", "troubleshooting"]
-)
+@pytest.mark.parametrize("name", ["getting-started", "events", "operations", "security"])
 def test_the_commands_of_a_page_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
