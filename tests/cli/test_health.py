@@ -34,7 +34,9 @@ def test_no_store_is_not_ready_and_not_ill(tauro: Tauro, here: Path) -> None:
     """Nothing is wrong where nothing is yet; looking makes nothing."""
     called = tauro("health", "--json")
     assert called.code == 0
-    assert (called.json["status"], called.json["is_ready"]) == ("unknown", False)
+    found = {check["name"]: check["status"] for check in called.json["checks"]}
+    # Of the whole the disk has a say, too: this machine's may be nearly full.
+    assert (found["storage"], called.json["is_ready"]) == ("unknown", False)
     assert "Not Ready" in tauro("health").out
     assert list(here.iterdir()) == []
 
