@@ -85,9 +85,9 @@ class IndexPublisher:
             self.flush()
 
     def rebuild(self) -> None:
-        """Publish every model anew and drop those that are no longer there."""
+        """Publish every model anew; of those that cannot be read the rows stay for ``repair``."""
         with self._guard:
-            self._replace(self._all(), keep=False)
+            self._replace(self._all())
             _mark(self._core)
             self._dirty.clear()
 
@@ -99,7 +99,7 @@ class IndexPublisher:
         started = time.monotonic()
         names = set(self._dirty)
         try:
-            self._replace({name: self._core.own_ledger(name) for name in names}, keep=True)
+            self._replace({name: self._core.own_ledger(name) for name in names})
         except StorageError as error:
             # The change itself is safe; only the table for other tools is behind.
             _log.warning("The index of the model registry is behind: %s", error)
@@ -108,18 +108,20 @@ class IndexPublisher:
         cost = time.monotonic() - started
         self._not_before = time.monotonic() + max(_LEAST_SECONDS, _COST_FACTOR * cost)
 
-    def _replace(self, ledgers: dict[str, ModelLedger], *, keep: bool) -> None:
+    def _replace(self, ledgers: dict[str, ModelLedger]) -> None:
         import pyarrow as pa
 
         for _ in range(_ATTEMPTS):
             present, etag = self._read()
-            if present is None and keep:
+            if present is None:
                 # It was deleted or damaged: the rows of the others are made anew, too.
                 ledgers = {**self._all(), **ledgers}
             rows = [row for ledger in ledgers.values() for row in _rows(ledger)]
+            if present is not None:
+                _keep_changes(rows, present)
             parts = [_table(rows)]
             if present is not None:
-                parts.append(_staying(present, ledgers, rows, keep=keep))
+                parts.append(_staying(present, ledgers, rows))
             table = pa.concat_tables(parts, promote_options="permissive")
             order = [("name", "ascending"), ("version", "ascending")]
             if self._write(table.sort_by(order), etag):
@@ -149,12 +151,12 @@ class IndexPublisher:
 
 
 def _staying(
-    present: pa.Table, ledgers: dict[str, ModelLedger], rows: list[dict[str, Any]], *, keep: bool
+    present: pa.Table, ledgers: dict[str, ModelLedger], rows: list[dict[str, Any]]
 ) -> pa.Table:
     """Return the rows that are not made anew.
 
-    Those of other models; and where a version's document cannot be read any more, the row that was
-    made when it could: `repair` brings the document back from it.
+    Those of other models, which may be damaged or gone; and where a version's document cannot be
+    read any more, the row that was made when it could: `repair` brings the document back from it.
     """
     import pyarrow as pa
 
@@ -162,10 +164,29 @@ def _staying(
     there = {name for name, ledger in ledgers.items() if not ledger.state.moved_to}
     columns = (present.column(name).to_pylist() for name in ("name", "version"))
     stays = [
-        name in there and (name, version) not in made if name in ledgers else keep
+        name in there and (name, version) not in made if name in ledgers else True
         for name, version in zip(*columns, strict=True)
     ]
     return present.filter(pa.array(stays, type=pa.bool_()))
+
+
+def _keep_changes(rows: list[dict[str, Any]], present: pa.Table) -> None:
+    """Let a model keep the changes that the index has and its folder has not any more.
+
+    A change is never taken back: the last one was lost, and `repair` brings it back.
+    """
+    import pyarrow as pa
+
+    last = {row["name"]: row for row in rows if row["change_count"] is not None}
+    if "change_count" not in present.column_names:
+        return  # an older Tauro's
+    columns = (present.column(name).to_pylist() for name in ("name", "change_count"))
+    more = [
+        name in last and (count or 0) > last[name]["change_count"]
+        for name, count in zip(*columns, strict=True)
+    ]
+    for row in present.filter(pa.array(more, type=pa.bool_())).to_pylist():
+        last[row["name"]].update(changes=row["changes"], change_count=row["change_count"])
 
 
 def _mark(core: RegistryCore) -> None:

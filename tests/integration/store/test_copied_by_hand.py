@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tauro._internal import _fs
-from tauro.mlops import MLOpsContext, repair_store
+from tauro.mlops import MLOpsContext, compact_store, repair_store
 
 from ._stores import fill, problems
 
@@ -246,6 +246,34 @@ def test_repair_works_beside_what_it_cannot_put_right(
     repaired(store)
     assert {path: path.read_bytes() for path in kept} == kept
     assert [path for path, _ in problems(store)] == [wanted]
+
+
+LOST: dict[str, list[str]] = {
+    "a version and a change": ["v1.json", "transitions/2.json"],
+    "the last change": ["transitions/3.json"],
+    "all of a model": ["v1.json", "v2.json", *(f"transitions/{n}.json" for n in (1, 2, 3))],
+}
+
+
+@pytest.mark.parametrize("zeroed", [True, False], ids=["zeroed", "gone"])
+@pytest.mark.parametrize("names", LOST.values(), ids=LOST)
+def test_compaction_makes_no_index_forget_what_it_alone_holds(
+    store: Path, names: list[str], zeroed: bool
+) -> None:
+    """It may run every night, and nobody has looked yet; `repair` brings it back afterwards."""
+    files = [store / METADATA / "fraud" / name for name in names]
+    kept = {file: file.read_bytes() for file in files}
+    for file in files:
+        file.unlink()
+        if zeroed:
+            file.write_bytes(bytes(100))
+    with MLOpsContext(storage_path=str(store)) as context:
+        compact_store(context)
+    wanted = {file.relative_to(store).as_posix() for file in files}
+    assert wanted <= {path for path, _ in problems(store)}
+    repaired(store)
+    assert {file: file.read_bytes() for file in files} == kept
+    assert problems(store) == []
 
 
 @pytest.mark.timeout(60)
