@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tauro._internal import _fs
 from tauro.mlops import MLOpsContext
 
 from .conftest import Tauro
@@ -130,6 +131,46 @@ def test_a_lost_mark_is_damage(tauro: Tauro, store: str, here: Path) -> None:
     assert store in tauro("runs", "list").out
     assert tauro("store", "repair").code == 0
     assert tauro("store", "verify").code == 0
+
+
+def test_damage_is_a_line_with_the_whole_path(tauro: Tauro, store: str, here: Path) -> None:
+    """To be copied, and found with grep; what to do about it stands below."""
+    file = next(here.glob("mlops_data/experiment_tracking/runs/*/0*.json"))
+    file.write_text("")
+    (here / "mlops_data" / "model_registry" / "artifacts" / "fraud" / "v1" / "model.bin").unlink()
+    found = tauro("store", "verify")
+    assert found.code == 5
+    paths = [line.partition(": ")[0] for line in found.out.splitlines()]
+    assert file.relative_to(here / "mlops_data").as_posix() in paths
+    assert all((here / "mlops_data" / path).parent.exists() for path in paths)
+    assert "tauro store repair" in found.err
+    assert "2 found" in found.err
+
+
+def test_info_counts_what_is_there_while_others_remove(
+    tauro: Tauro, store: str, here: Path
+) -> None:
+    """A file that goes between the listing and the look at it is not there."""
+    root = here / "mlops_data"
+    (file,) = root.glob("audit/*.jsonl")
+
+    def remove(operation: str, path: str) -> None:
+        if operation == "stat" and path == str(file):
+            file.unlink(missing_ok=True)
+
+    before = {
+        each["part"]: each["files"] for each in tauro("store", "info", "--json").json["parts"]
+    }
+    _fs.set_fault_hook(remove)
+    try:
+        called = tauro("store", "info", "--json")
+    finally:
+        _fs.set_fault_hook(None)
+    assert called.code == 0
+    after = {each["part"]: each["files"] for each in called.json["parts"]}
+    assert not file.exists()
+    assert before["audit"] == 1
+    assert {**after, "audit": 1} == before
 
 
 def test_tenants_are_exported_by_name(tauro: Tauro, store: str, here: Path) -> None:

@@ -48,11 +48,20 @@ def verify() -> None:
     output = Output.current()
     with output.progress("Looking at every file …"):
         problems = [problem.to_dict() for problem in verify_store(open_context())]
-    output.result(
-        {"problems": problems},
-        lambda: output.table(problems, empty="Every file is as it should be."),
-    )
+
+    def render() -> None:
+        # No table: a path that is folded cannot be copied, nor found with grep.
+        for each in problems:
+            output.line(f"{each['path']}: {each['problem']}")
+        if not problems:
+            output.line("Every file is as it should be.")
+
+    output.result({"problems": problems}, render)
     if problems:
+        output.status(
+            f"{len(problems)} found. `tauro store repair` brings back what indices and journals "
+            "hold;\nthe rest comes from a copy of the store."
+        )
         click.get_current_context().exit(ExitCode.STORAGE)
 
 

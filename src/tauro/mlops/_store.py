@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tauro.errors import ValidationError
+from tauro.errors import StorageNotFoundError, ValidationError
 from tauro.events import Operation
 from tauro.mlops._export import disk_errors
 from tauro.mlops._verify import mark_damage, verify_around
@@ -26,6 +27,7 @@ _PARTS = {
     "experiment_tracking/metrics": "metrics",
     "experiment_tracking/artifacts": "artifacts",
     "model_registry": "models",
+    "audit": "audit",
     "_tauro": "upkeep",
 }
 
@@ -75,9 +77,10 @@ def describe_store(context: MLOpsContext) -> dict[str, Any]:
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for path in storage.list_paths():
-        name = next((part for start, part in _PARTS.items() if path.startswith(start)), "other")
-        files[name] += 1
-        sizes[name] += storage.size(path)
+        name = next((part for top, part in _PARTS.items() if path.startswith(f"{top}/")), "other")
+        with contextlib.suppress(StorageNotFoundError):  # Others may remove it meanwhile.
+            sizes[name] += storage.size(path)
+            files[name] += 1
     tracker, registry = context.experiment_tracker, context.model_registry
     return {
         "location": storage.uri,
