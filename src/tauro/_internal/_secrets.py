@@ -59,6 +59,29 @@ def mask_secrets(value: Any) -> Any:
     return mask_text(value) if isinstance(value, str) else value
 
 
+def holds_secret(value: Any) -> bool:
+    """Tell whether :func:`mask_secrets` would take something out of plain values."""
+    if isinstance(value, Mapping):
+        return any(
+            (item is not None and is_secret_name(str(key))) or holds_secret(item)
+            for key, item in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return any(map(holds_secret, value))
+    return isinstance(value, str) and mask_text(value) != value
+
+
+def holds_mask(value: Any) -> bool:
+    """Tell whether :func:`mask_secrets` took something out of plain values."""
+    if isinstance(value, Mapping):
+        return any(map(holds_mask, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(holds_mask, value))
+    if not isinstance(value, str):
+        return False
+    return value == MASK or ("://" in value and (f":{MASK}@" in value or f"={MASK}" in value))
+
+
 def mask_arguments(arguments: Sequence[str]) -> list[str]:
     """Return a command line with the values of secret-looking options masked."""
     shown: list[str] = []

@@ -8,7 +8,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tauro._internal._secrets import MASK, is_secret_name
+from tauro._internal._secrets import holds_mask, holds_secret
 from tauro.catalog import Catalog
 from tauro.config import AppConfigManager, Context
 from tauro.errors import ConfigError, PlanningError
@@ -137,7 +137,7 @@ class Planner:
 
     def _check_shippable(self, plan: Plan, params: Mapping[str, Any]) -> None:
         check_process_boundary(plan)
-        secret = [name for name in params if is_secret_name(name)]
+        secret = [name for name, value in params.items() if holds_secret({name: value})]
         if secret:
             raise PlanningError(
                 f"The parameters {join_names(secret)} look secret and are never written down, so "
@@ -194,8 +194,8 @@ def _continued(options: RunOptions, resumed: RunRecord, known: Collection[str]) 
                 f"{start.pipeline!r} does not have any more.",
                 suggestions=["Leave --resume out to run the pipeline anew."],
             )
-    params = {**start.params, **options.params}
-    masked = [name for name, value in params.items() if value == MASK]
+    inherited = {key: value for key, value in start.params.items() if key not in options.params}
+    masked = [name for name, value in inherited.items() if holds_mask(value)]
     if masked:
         raise PlanningError(
             f"Run {resumed.run_id} had the parameters {join_names(masked)}, which look secret and "
@@ -205,7 +205,7 @@ def _continued(options: RunOptions, resumed: RunRecord, known: Collection[str]) 
     return replace(
         options,
         nodes=nodes,
-        params=params,
+        params={**inherited, **options.params},
         start_date=options.start_date or start.dates.get("start_date"),
         end_date=options.end_date or start.dates.get("end_date"),
     )

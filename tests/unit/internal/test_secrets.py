@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tauro._internal._secrets import mask_text
+from tauro._internal._secrets import holds_mask, holds_secret, mask_secrets, mask_text
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,20 @@ from tauro._internal._secrets import mask_text
 )
 def test_passwords_and_signatures_of_urls_are_masked(text: str, shown: str | None) -> None:
     assert mask_text(text) == (text if shown is None else shown)
+
+
+@pytest.mark.parametrize(
+    ("plain", "secret"),
+    [
+        ({"api_token": "x"}, True),
+        ({"db": {"password": "x"}}, True),
+        ({"dbs": [{"password": "x"}]}, True),
+        ({"source": "postgresql://me:pw@host/db"}, True),
+        ({"sources": ("https://h/x?sig=ab",)}, True),
+        ({"api_token": None, "n": 3, "many": [1, "a"], "text": "a: ***"}, False),
+        ({"source": "s3://bucket/***/x.csv"}, False),
+    ],
+)
+def test_what_is_masked_is_known_before_and_after(plain: dict[str, object], secret: bool) -> None:
+    assert holds_secret(plain) is secret
+    assert holds_mask(mask_secrets(plain)) is secret

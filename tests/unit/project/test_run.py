@@ -307,6 +307,31 @@ def test_a_listener_sees_every_step_in_order(project: Make) -> None:
     ]
 
 
+HIDDEN = {"db": {"password": "hunter2"}, "source": "postgresql://me:hunter2@host/db"}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_secret_inside_a_parameter_is_never_replaced_by_its_mask(
+    project: Make, tmp_path: Path, name: str
+) -> None:
+    """Else a run that is resumed, or a node in another process, would log in with ``***``."""
+    nodes = {
+        "use": {"function": "steps.use"},
+        "then": {"function": "steps.then", "dependencies": ["use"]},
+    }
+    code = f"def use({name}): return 1\ndef then({name}): raise ValueError(repr({name}))\n"
+    executor = project(code=code, nodes=nodes)
+    params = {name: HIDDEN[name]}
+    with pytest.raises(PlanningError, match="never written down"):
+        executor.run_pipeline("main", executor="processes", params=params)
+    with pytest.raises(PipelineExecutionError, match="hunter2"):
+        executor.run_pipeline("main", params=params)
+    with pytest.raises(PlanningError, match=f"'{name}', which look secret"):
+        executor.run_pipeline("main", resume="last")
+    with pytest.raises(PipelineExecutionError, match="hunter2"):
+        executor.run_pipeline("main", resume="last", params=params)
+
+
 def test_a_secret_parameter_is_used_and_never_written_down(project: Make, tmp_path: Path) -> None:
     code = (
         CODE
