@@ -131,9 +131,12 @@ def decode_rows(data: bytes) -> Rows:
     """Return the points of a part's bytes, for which nobody vouches.
 
     Raises:
-        pyarrow.ArrowException, OSError: It is not Parquet.
+        pyarrow.ArrowException, OSError: It is not Parquet, or holds something else than points.
     """
-    return Rows.from_arrow(pq.read_table(native_reader(data), read_dictionary=_NAMES))
+    table = pq.read_table(native_reader(data), read_dictionary=_NAMES)
+    if not table.schema.equals(_SCHEMA):
+        raise pa.ArrowInvalid(f"no points: the columns are {table.schema.names}")
+    return Rows.from_arrow(table)
 
 
 def damaged_files(folder: str, part: PartRecord) -> list[str]:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tauro.errors import CorruptDataError
@@ -91,6 +93,19 @@ def test_a_folder_with_the_name_of_a_part_stays(folder: Path) -> None:
     assert MetricLog(folder).compact("exp").done
     assert stray.is_dir()
     assert [values(folder, f"run{number}") for number in range(4)] == [[0.5], [1.5], [2.5], [3.5]]
+
+
+def test_a_table_of_somebody_elses_with_the_name_of_a_part(folder: Path) -> None:
+    """Spark names its files so. Nothing is read from it, and a repair keeps it."""
+    exp, name = folder / "exp", "part-00000.parquet"
+    pq.write_table(pa.table({"mine": [1]}), exp / name)
+    assert all(finding.harmless for finding in MetricLog(folder).verify("exp"))
+    newest_manifest(exp).write_bytes(b"{}")
+    assert MetricLog(folder).verify("exp")
+    assert MetricLog(folder).repair("exp").done
+    assert [values(folder, f"run{number}") for number in range(4)] == [[0.5], [1.5], [2.5], [3.5]]
+    kept = [pq.read_table(path) for path in folder.rglob(f"{name}*")]
+    assert [table.column_names for table in kept] == [["mine"]]
 
 
 def test_writers_and_followers_pass_a_folder_by(folder: Path) -> None:
