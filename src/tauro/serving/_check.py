@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, Final
 
 from tauro._internal._close import did_you_mean
+from tauro._internal._shown import short_repr
 from tauro.errors import SignatureMismatchError
 from tauro.flavors import ColumnSpec
 
@@ -173,9 +174,4 @@ def show(value: Any) -> str:
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
     # A text of a megabyte must not be copied to be cut.
     short = value[: _WIDEST + 1] if isinstance(value, str | list) else value
-    try:
-        text = repr(short)
-    except RecursionError:
-        text = "…"
-    text = text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
-    return f"{text} ({kinds.get(type(value), 'object')})"
+    return f"{short_repr(short, _WIDEST - 1)} ({kinds.get(type(value), 'object')})"

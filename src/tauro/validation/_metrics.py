@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any, Final
 
+from tauro._internal._shown import short_repr
 from tauro.errors import ValidationError
 
 _LOWEST_STEP: Final = -(1 << 63)
@@ -91,7 +92,7 @@ def validate_metric_step(
         )
     if not _LOWEST_STEP <= number <= _HIGHEST_STEP:
         raise error(
-            f"{_metric(key)} got the step {number}, which does not fit 64 bits.",
+            f"{_metric(key)} got the step {short_repr(number, 60)}, which does not fit 64 bits.",
             suggestions=["Count from 0."],
         )
     return number
@@ -102,8 +103,7 @@ def _metric(key: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:60] + '…'}"
+    return f"{type(value).__name__} {short_repr(value, 60)}"
 
 
 def _remedy(value: object) -> str:

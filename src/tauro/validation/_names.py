@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
+from tauro._internal._shown import short_repr
 from tauro.errors import ValidationError
 
 MAX_NAME: Final = 255
@@ -40,9 +41,8 @@ def _check_text(what: str, text: object, longest: int, error: type[ValidationErr
     return str(text)  # of a subclass, such as numpy's, too
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
+def _short(value: object) -> str:
+    return short_repr(value, 80)
 
 
 def validate_experiment_name(

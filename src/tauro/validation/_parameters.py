@@ -5,12 +5,14 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from tauro._internal._json import float_to_json
+from tauro._internal._shown import short_repr
 from tauro.errors import ValidationError
 from tauro.types import JsonValue
 from tauro.validation._names import validate_parameter_key, validate_tag_key
@@ -121,9 +123,10 @@ def _member(name: object, key: str, error: type[ValidationError]) -> str:
     if isinstance(name, str):
         return str(name)
     if isinstance(name, bool | int | float) or name is None:
-        return str(name)
+        with suppress(ValueError):  # Python writes whole numbers of up to 4300 digits
+            return str(name)
     raise error(
-        f"The parameter {key!r} has the key {name!r}, which is no text.",
+        f"The parameter {key!r} has the key {short_repr(name, 60)}, which is no text.",
         suggestions=["JSON mappings have texts as keys."],
     )
 
@@ -147,7 +150,13 @@ def validate_tag(
             f"The tag {name!r} got a value of {type(value).__name__}; a text is expected.",
             suggestions=["Give a text; structured values are parameters."],
         )
-    text = str(value)
+    try:
+        text = str(value)
+    except ValueError as cause:  # Python writes whole numbers of up to 4300 digits
+        raise error(
+            f"The tag {name!r} got a number that is too long: {cause}.",
+            suggestions=["Give it as a text in another form: hex(value)."],
+        ) from cause
     if len(text) > MAX_TAG:
         raise error(
             f"The tag {name!r} has {len(text)} characters, at most {MAX_TAG} are kept.",

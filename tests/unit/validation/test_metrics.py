@@ -69,6 +69,7 @@ def test_nan_is_a_value(value: object) -> None:
         np.timedelta64(1, "s"),
         pd.Series([1.0, 2.0]),
         10**400,
+        pytest.param(10**5000, id="too long to write"),
         object(),
     ],
     ids=lambda value: "object()" if type(value) is object else repr(value),
@@ -107,7 +108,10 @@ def test_steps_are_whole_numbers(step: object, expected: int) -> None:
     assert result == expected
 
 
-@pytest.mark.parametrize("wrong", [1.0, "1", True, None, 2**63, -(2**63) - 1, np.float64(1)])
+@pytest.mark.parametrize(
+    "wrong",
+    [1.0, "1", True, None, 2**63, -(2**63) - 1, pytest.param(10**5000, id="long"), np.float64(1)],
+)
 def test_what_is_no_step_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError, match="'loss' got the step"):
         validate_metric_step(wrong, key="loss")

@@ -44,6 +44,7 @@ def test_slashes_are_fine_but_in_models(validate: Validate) -> None:
         ("\ud800x", r"'\\ud800'"),
         (None, "got NoneType None"),
         (3, "got int 3"),
+        pytest.param(10**5000, "got int …", id="too long to write"),
     ],
 )
 def test_what_is_no_name_is_refused(validate: Validate, wrong: object, says: str) -> None:

@@ -66,6 +66,7 @@ def test_values_become_plain_json(value: object, expected: object) -> None:
         (int, r"builtins.type"),
         (2**64, "65 bits"),
         ({(1, 2): 3}, r"key \(1, 2\)"),
+        pytest.param({10**5000: 1}, "key …", id="a key too long to write"),
         ("\ud800", "UTF-8"),
         ("a" * 65_535, "65537 bytes"),
         (list(range(20_000)), "bytes as JSON"),
@@ -101,7 +102,10 @@ def test_tags_are_texts(value: object, text: str) -> None:
     assert validate_tag("team", value) == ("team", text)
 
 
-@pytest.mark.parametrize("wrong", [None, ["a"], {"a": 1}, b"a", "a" * 8001, "\ud800"])
+TOO_LONG = pytest.param(10**5000, id="too long to write")
+
+
+@pytest.mark.parametrize("wrong", [None, ["a"], {"a": 1}, b"a", "a" * 8001, "\ud800", TOO_LONG])
 def test_what_is_no_tag_is_refused(wrong: object) -> None:
     with pytest.raises(ValidationError, match="'team'"):
         validate_tag("team", wrong)
