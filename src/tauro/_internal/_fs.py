@@ -317,15 +317,14 @@ def list_names(folder: str) -> list[str]:
 def walk_files(folder: str) -> Iterator[str]:
     """Yield the path of every finished file below a folder, depth first, by name.
 
-    Symbolic links are yielded as files and never followed. Pipes, sockets and devices are no files:
-    who opened one might wait for ever.
+    Symbolic links are yielded as files and never followed.
     """
     for entry in list_dir(folder):
         if is_temporary(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from walk_files(entry.path)
-        elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
+        else:
             yield entry.path
 
 
@@ -360,7 +359,7 @@ def copy_file(
     """
     digest, size, is_hole = hashlib.sha256(), 0, False
     _before("read", source)
-    with open(source, "rb", buffering=0) as file:
+    with open(source, "rb", buffering=0, opener=_open_at_once) as file:
         fd = open_fd(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             most = min(os.fstat(file.fileno()).st_size + 1, _CHUNK)
@@ -408,7 +407,7 @@ def hash_file(path: str, progress: Callable[[int], None] | None = None) -> tuple
     """Return a file's size and SHA-256, read in pieces."""
     digest, size = hashlib.sha256(), 0
     _before("read", path)
-    with open(path, "rb", buffering=0) as file:
+    with open(path, "rb", buffering=0, opener=_open_at_once) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)

@@ -116,7 +116,8 @@ def _take(context: MLOpsContext, source: StrPath, folder: str) -> dict[str, Any]
 def _opened(source: StrPath) -> Iterator[str]:
     """Give a folder with a store to which nobody writes."""
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
-    _remove_abandoned()
+    with disk_errors(f"The import of {path}"):
+        _remove_abandoned()
     with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as temporary:
         folder = os.path.join(temporary, "store")
         with disk_errors(f"The import of {path}"):

@@ -133,6 +133,8 @@ class Experiments:
             if key.endswith(".json") and "/" not in key[len(top) :]:
                 try:
                     found.append(Experiment(self._documents.read_experiment(key[len(top) : -5])))
+                except ExperimentNotFoundError:
+                    continue  # It was removed for good meanwhile.
                 except CorruptDataError as error:
                     _log.warning("An experiment is left out: %s", error.message)
         found.sort(key=lambda each: (each.created_at, each.experiment_id))

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tauro._internal import _fs
-from tauro.mlops import MLOpsContext, compact_store, repair_store
+from tauro.errors import PathNotAllowedError
+from tauro.mlops import MLOpsContext, compact_store, export_store, repair_store
+from tauro.tracking import ExperimentTracker
 
 from ._stores import fill, problems
 
@@ -276,13 +278,23 @@ def test_compaction_makes_no_index_forget_what_it_alone_holds(
     assert problems(store) == []
 
 
-@pytest.mark.timeout(60)
-def test_a_pipe_keeps_nobody_waiting(store: Path) -> None:
-    """Who opens one waits until somebody writes."""
-    for folder in (store / RUNS, *(store / RUNS).glob("0*"), store / METADATA / "fraud", store):
-        os.mkfifo(folder / "pipe.json")
-    assert problems(store) == []
+@pytest.mark.timeout(120)
+def test_a_pipe_keeps_nobody_waiting(store: Path, tmp_path: Path) -> None:
+    """Who opens one waits until somebody writes; it is named as any file that does not belong."""
+    artifacts = next((store / "experiment_tracking/artifacts").glob("0*/folder"))
+    runs = next((store / RUNS).glob("0*"))
+    pipes = [folder / "pipe.json" for folder in (store / RUNS, runs, store / METADATA / "fraud")]
+    for pipe in (*pipes, artifacts / "pipe", store / "pipe"):
+        os.mkfifo(pipe)
+    found = {path for path, _ in problems(store)}
+    named = [pipe.relative_to(store).as_posix() for pipe in (*pipes, artifacts)]
+    assert found == set(named)
     repaired(store)
+    with MLOpsContext(storage_path=str(store)) as context:
+        with pytest.raises(PathNotAllowedError, match=r"folder/pipe.*is not a regular file"):
+            export_store(context, tmp_path / "copy")
+        (artifacts / "pipe").unlink()
+        assert export_store(context, tmp_path / "copy")["runs"] == 3
 
 
 def test_what_may_not_be_read_is_named_and_hides_no_other(store: Path) -> None:
@@ -300,3 +312,21 @@ def test_what_may_not_be_read_is_named_and_hides_no_other(store: Path) -> None:
         _fs.set_fault_hook(None)
     assert set(found) == {path.relative_to(store).as_posix() for path in (first, second)}
     assert "Permission denied" in found[first.relative_to(store).as_posix()]
+
+
+def test_an_experiment_that_is_removed_while_all_are_listed_is_not_listed(store: Path) -> None:
+    """`info`, `health` and `runs list` go on beside a `gc`."""
+    first, _ = two(store, f"{EXPERIMENTS}/0*.json")
+
+    def remove(operation: str, path: str) -> None:
+        if operation == "read" and path == str(first):
+            first.unlink(missing_ok=True)
+
+    with ExperimentTracker(store) as tracker:
+        before = {each.experiment_id for each in tracker.list_experiments()}
+        _fs.set_fault_hook(remove)
+        try:
+            after = {each.experiment_id for each in tracker.list_experiments()}
+        finally:
+            _fs.set_fault_hook(None)
+    assert before - after == {first.stem}
