@@ -70,7 +70,7 @@ class ProfileStore:
         folder = f"{_FOLDER}/{quote(name, safe='')}/"
         paths = self._storage.list_paths(folder)
         stems = [path.rpartition("/v")[2].removesuffix(".json") for path in paths]
-        return sorted(int(stem) for stem in stems if stem.isdigit())
+        return sorted(int(stem) for stem in stems if stem.isdecimal())
 
 
 def _path(name: str, version: int) -> str:

@@ -49,7 +49,7 @@ def in_order(storage: StorageBackend, folder: str) -> list[str]:
         if _VERSION.fullmatch(name):
             return 2, int(name[1:-5]), name
         number = name.removeprefix("transitions/").removesuffix(".json")
-        return (1, int(number), name) if number.isdigit() else (0, 0, name)
+        return (1, int(number), name) if number.isdecimal() else (0, 0, name)
 
     found: list[str] = []
     for kind in (0, 1, 2):

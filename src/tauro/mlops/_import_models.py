@@ -67,10 +67,10 @@ def take_models(source: LocalStorageBackend, target: StorageBackend) -> Models:
 
 def _place(key: str, folder: str) -> tuple[int, int]:
     name = key[len(f"{METADATA}/{folder}/") :].removesuffix(".json")
-    if name.startswith("v") and name[1:].isdigit():
+    if name.startswith("v") and name[1:].isdecimal():
         return 0, int(name[1:])
     number = name.removeprefix("transitions/")
-    return (1, int(number)) if number.isdigit() else (2, 0)
+    return (1, int(number)) if number.isdecimal() else (2, 0)
 
 
 _METADATA: Final = msgspec.json.Decoder(ModelMetadata)

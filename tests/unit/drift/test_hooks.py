@@ -134,9 +134,11 @@ class Strict(DriftDetector):
 
 
 def test_profiles_are_kept_with_model_versions() -> None:
-    store = ProfileStore(MemoryStorageBackend())
+    storage = MemoryStorageBackend()
+    store = ProfileStore(storage)
     profile = ReferenceProfile.from_data(SAME)
     assert store.find("a/b model", 1) is None
+    storage.write_json({}, "monitoring/drift_profiles/a%2Fb%20model/v².json")
     store.save("a/b model", 2, profile)
     store.save("a/b model", 10, profile)
     assert store.get("a/b model", 2).to_dict() == profile.to_dict()

@@ -352,3 +352,19 @@ def test_a_damaged_document_is_left_out_and_named(tmp_path: Path) -> None:
     assert [key.endswith(f"{first}.json") for key in taken["damaged"]] == [True]
     assert taken["runs"] == 1
     check(tmp_path / "new", second)
+
+
+@pytest.mark.parametrize("name", ["v².json", "transitions/².json"])
+def test_a_document_of_no_name_of_ours_stops_nothing(tmp_path: Path, name: str) -> None:
+    """What Unicode calls a digit numbers no version; the model is taken all the same."""
+    make(tmp_path / "store")
+    (version,) = (tmp_path / "store" / "model_registry" / "metadata").rglob("v1.json")
+    path = version.parent / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{}")
+    with context_of(tmp_path / "store") as context:
+        export_store(context.storage, tmp_path / "copy")
+    with context_of(tmp_path / "new") as context:
+        taken = import_store(context, tmp_path / "copy")
+        assert taken["versions"] == 1
+        assert context.model_registry.get_model_version("model-demo").version == 1
