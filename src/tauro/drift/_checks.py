@@ -3,24 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from tauro._internal._close import did_you_mean
+from tauro._internal._shown import short_repr
 from tauro.errors import DriftOptionError
 
 
-def positive(name: str, value: Any, *, below: float = math.inf) -> float:
+def positive(
+    name: str, value: Any, *, below: float = math.inf, suggestions: Sequence[str] = ()
+) -> float:
     """Return an option as a float.
 
     Raises:
         DriftOptionError: It is not a number above 0 and below the limit.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < below:
+    number = _as_float(value)
+    if not 0 < number < below:
         limit = f" and below {below:g}" if below < math.inf else ""
-        raise DriftOptionError(f"{name} is {value!r}; a number above 0{limit} is needed.")
-    return float(value)
+        raise DriftOptionError(
+            f"{name} is {short_repr(value)}; a number above 0{limit} is needed.",
+            suggestions=suggestions,
+        )
+    return number
+
+
+def zero_or_more(name: str, value: Any) -> float:
+    """Return an option as a float.
+
+    Raises:
+        DriftOptionError: It is not a number from 0.
+    """
+    number = _as_float(value)
+    if not number >= 0:
+        raise DriftOptionError(f"{name} is {short_repr(value)}; a number from 0 is needed.")
+    return number
+
+
+def _as_float(value: Any) -> float:
+    """Return a number as a float, NaN for what is none or too large to be one."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
 
 
 def at_least(name: str, value: Any, least: int) -> int:

@@ -11,7 +11,7 @@ import pandas as pd
 from tauro._internal._optional import load
 from tauro.drift._checks import one_of
 from tauro.drift._models import ConceptDriftReport
-from tauro.drift._stream import StreamDetector
+from tauro.drift._stream import StreamDetector, as_numbers
 from tauro.drift._words import number
 from tauro.errors import DriftInputError, DriftOptionError
 
@@ -91,10 +91,7 @@ def _errors(errors: Any, y_true: Any, y_pred: Any) -> np.ndarray[Any, np.dtype[n
         errors = truth != guess
     elif y_true is not None or y_pred is not None:
         raise DriftInputError("Give errors, or y_true and y_pred, not both.")
-    try:
-        values = np.asarray(errors, dtype=np.float64).ravel()
-    except (TypeError, ValueError) as error:
-        raise DriftInputError(f"errors is {errors!r}; numbers are needed.") from error
+    values = as_numbers("errors", errors)
     if not len(values):
         raise DriftInputError("There are no errors to watch: the stream is empty.")
     return values

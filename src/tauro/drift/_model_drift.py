@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from tauro._internal._close import did_you_mean
+from tauro._internal._shown import short_repr
 from tauro.drift._models import ModelDriftReport
 from tauro.drift._options import check_threshold
 from tauro.drift._words import number, share
@@ -113,7 +114,7 @@ def _worse(old: float, new: float, way: Direction) -> float:
 def _metrics(metrics: Any, name: str) -> dict[str, float]:
     if not isinstance(metrics, Mapping):
         raise DriftInputError(
-            f"{name} is {metrics!r}; a mapping of metric names to numbers is needed.",
+            f"{name} is {short_repr(metrics)}; a mapping of metric names to numbers is needed.",
             suggestions=["For example {'accuracy': 0.95, 'f1': 0.93}."],
         )
     if not metrics:
@@ -122,11 +123,11 @@ def _metrics(metrics: Any, name: str) -> dict[str, float]:
     for key, value in metrics.items():
         try:
             number_ = math.nan if isinstance(value, (bool, str)) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number_ = math.nan
         if not math.isfinite(number_):
             raise DriftInputError(
-                f"{name}[{key!r}] is {value!r}; a finite number is needed.",
+                f"{name}[{key!r}] is {short_repr(value)}; a finite number is needed.",
                 suggestions=["Leave out metrics that could not be computed."],
             )
         result[str(key)] = number_

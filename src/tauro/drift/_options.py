@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, Final, Literal
 
-from tauro.drift._checks import at_least, one_of
+from tauro.drift._checks import at_least, one_of, positive, zero_or_more
 from tauro.drift._decide import CORRECTIONS, DEFAULT_EFFECTS, Correction
 from tauro.drift._read import KINDS, ColumnRules
 from tauro.drift._registry import categorical_tests, numeric_tests
@@ -80,7 +79,7 @@ def make_options(min_effect: float | Mapping[str, float] | None, **given: Any) -
     known = {*DEFAULT_EFFECTS, *numeric_tests(), *categorical_tests()}
     for test, effect in effects.items():
         one_of("min_effect", test, known)
-        _at_least_zero(f"min_effect of {test!r}", effect)
+        zero_or_more(f"min_effect of {test!r}", effect)
     return DriftOptions(min_effects=dict(effects), **given)
 
 
@@ -107,16 +106,5 @@ def check_threshold(value: Any, *, name: str = "threshold", upper: float = 1.0) 
     Raises:
         DriftOptionError: It is not a number above 0 and below ``upper``.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < upper:
-        raise DriftOptionError(
-            f"{name} is {value!r}; a number above 0 and below {upper:g} is needed.",
-            suggestions=["0.05 lets one report in twenty raise a false alarm where nothing drifts."]
-            if upper == 1.0
-            else (),
-        )
-    return float(value)
-
-
-def _at_least_zero(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
-        raise DriftOptionError(f"{name} is {value!r}; a number from 0 is needed.")
+    hint = "0.05 lets one report in twenty raise a false alarm where nothing drifts."
+    return positive(name, value, below=upper, suggestions=[hint] if upper == 1.0 else ())

@@ -167,8 +167,10 @@ class _Parquet:
 
     @contextmanager
     def _reading(self, path: str, metadata: Any) -> Iterator[Any]:
-        opened = self._open(path, metadata=metadata, memory_map=True)
-        with _reading(path, self._side), opened as file:
+        with (
+            _reading(path, self._side),
+            self._open(path, metadata=metadata, memory_map=True) as file,
+        ):
             yield file
 
 

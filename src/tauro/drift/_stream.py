@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tauro._internal._shown import short_repr
 from tauro.errors import DriftInputError
 
 
@@ -49,7 +50,7 @@ class StreamDetector(ABC):
         if isinstance(values, float):  # the quick way for one value after the other
             self._take(values)
         else:
-            array = _numbers(values)
+            array = as_numbers("values", values)
             for value in array.tolist():
                 self._take(value)
         return self.drift_detected
@@ -78,13 +79,18 @@ class StreamDetector(ABC):
         """Take a value and tell whether the stream changed; start anew where it did."""
 
 
-def _numbers(values: Any) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def as_numbers(name: str, values: Any) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return a number, or numbers, as an array; what a mask hides is NaN.
+
+    Raises:
+        DriftInputError: They are none.
+    """
     try:
         if isinstance(values, np.ma.MaskedArray):
             values = np.ma.filled(values.astype(np.float64), np.nan)
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise DriftInputError(
-            f"update was given {values!r}; a number or an array of numbers is needed."
+            f"{name} is {short_repr(values)}; a number or an array of numbers is needed."
         ) from error
     return array.reshape(1) if array.ndim == 0 else array.ravel()

@@ -42,7 +42,7 @@ def _check_text(what: str, text: object, longest: int, error: type[ValidationErr
 
 
 def _short(value: object) -> str:
-    return short_repr(value, 80)
+    return short_repr(value)
 
 
 def validate_experiment_name(

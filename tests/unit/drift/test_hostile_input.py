@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tauro.drift import DataDriftReport, DriftDetector, ReferenceProfile, create_stream_detector
+from tauro.drift._sources import open_source
 from tauro.errors import (
     DriftColumnsError,
     DriftDetectionError,
@@ -186,6 +187,17 @@ def test_a_file_torn_behind_its_metadata_is_named(tmp_path: Path) -> None:
         ReferenceProfile.from_data(path)
 
 
+def test_a_file_that_goes_while_it_is_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "gone.parquet"
+    pd.DataFrame({"x": [1.0]}).to_parquet(path)
+    source = open_source(path, "reference")
+    path.unlink()
+    with pytest.raises(DriftInputError, match=r"gone.parquet' cannot be read"):
+        source.read("x")
+    with pytest.raises(DriftInputError, match=r"gone.parquet' cannot be read"):
+        list(source.chunks("x", 10))
+
+
 def test_compressed_csv_is_read(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "t.csv.gz", "wt") as file:
         file.write("x,w\n" + "1,a\n2,b\n" * 30)
@@ -259,6 +271,27 @@ def test_numbers_beyond_all_bounds_and_masked_ones_are_no_errors_of_a_model() ->
     for value in (10**400, np.ma.masked_array([0.0, 1.0], mask=[False, True])):
         with pytest.raises(DriftInputError):
             create_stream_detector("adwin").update(value)
+        with pytest.raises(DriftInputError):
+            DriftDetector().detect_concept_drift(errors=value)
+
+
+def test_a_refusal_does_not_show_all_the_data() -> None:
+    with pytest.raises(DriftInputError) as caught:
+        DriftDetector().detect_concept_drift(errors=["wrong"] * 10_000)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_numbers_too_large_for_a_float_are_refused(digits: int) -> None:
+    huge = 10**digits
+    with pytest.raises(DriftInputError, match=r"reference_metrics\['a'\] is"):
+        DriftDetector().detect_model_drift({"a": huge}, {"a": 1.0})
+    with pytest.raises(DriftOptionError, match="threshold is"):
+        DriftDetector().detect_model_drift({"a": 1.0}, {"a": 1.0}, threshold=huge)
+    with pytest.raises(DriftOptionError, match="min_effect"):
+        DriftDetector(min_effect=huge)
+    with pytest.raises(DriftOptionError, match="delta is"):
+        create_stream_detector("adwin", delta=huge)
 
 
 # All columns together
