@@ -236,7 +236,7 @@ def _hook(hook: HookType) -> tuple[str, str, str]:
     operation = next(each for each in Operation if hook in (each.pre, each.post))
     about = f"{'before' if hook.is_pre else 'after'} `{operation.value}`"
     if not is_used(f"Operation.{operation.name}"):
-        about += " (not yet called: the part is still to come)"
+        about += " (reserved: not called in this version)"
     return f"`{hook.name}`", about, "yes" if operation.spec.audited else ""
 
 

@@ -181,6 +181,16 @@ def test_the_page_of_packages_names_each() -> None:
     assert listed == api.packages()
 
 
+def test_every_option_says_what_it_does() -> None:
+    silent = [
+        f"{path} {option.opts[0]}"
+        for path, command in ALL_COMMANDS.items()
+        for option in command.params
+        if isinstance(option, click.Option) and not (option.help or option.hidden)
+    ]
+    assert silent == []
+
+
 def test_an_option_that_help_hides_is_not_in_the_reference() -> None:
     hidden = [
         name

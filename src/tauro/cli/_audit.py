@@ -34,7 +34,9 @@ _SINCE = "At this time or later: 2026-01-31, or '2026-01-31 10:30:00' with +02:0
 @click.option("--action", help="An operation or a pattern: model.promote, 'model.*'.")
 @click.option("--subject", help="What it was done to, or a pattern: 'fraud/*'.")
 @click.option("--actor", help="Who did it.")
-@click.option("--outcome", type=click.Choice(["success", "failure", "refused"]))
+@click.option(
+    "--outcome", type=click.Choice(["success", "failure", "refused"]), help="How it ended."
+)
 @click.option("--since", type=_TIME, metavar="TIME", help=_SINCE)
 @click.option("--until", type=_TIME, metavar="TIME", help="Before this time.")
 @click.option(
@@ -55,7 +57,7 @@ def command(
     until: datetime | None,
     limit: int,
 ) -> None:
-    """Ask the audit log of a store."""
+    """Search the audit log of a store."""
     from tauro.storage import read_format
 
     output, context = Output.current(), open_context()

@@ -30,7 +30,7 @@ def command() -> None:
 
 @command.command("show")
 @click.argument("path", default="")
-@click.option("--origin", is_flag=True, help="Say for each value where it is written.")
+@click.option("--origin", is_flag=True, help="Show where each value is written.")
 @_project_options
 def show_command(path: str, origin: bool, project: str, env: str) -> None:
     """Print the merged settings as YAML, secrets masked; PATH picks a part, such as nodes.train."""

@@ -19,14 +19,14 @@ _COLUMNS = {"feature": "Feature", "status": "Status", "effect": "Effect", "verdi
 
 @click.command("drift")
 @click.argument("data", nargs=-1, metavar="[REFERENCE] [CURRENT]")
-@click.option("--model", metavar="NAME", help="Compare with the profile kept of this model.")
-@click.option("--version", type=int, help="The model's version; the latest without.")
+@click.option("--model", metavar="NAME", help="Compare with the profile kept with this model.")
+@click.option("--version", type=int, help="The model's version; by default the latest.")
 @click.option("--keep", is_flag=True, help="Keep the profile of REFERENCE with --model.")
 @click.option("--threshold", type=float, default=0.05, show_default=True, help="Alpha.")
 @click.option("--columns", help="Compare these columns only, comma-separated.")
 @click.option("--multivariate", is_flag=True, help="Compare all columns together too.")
 @click.option("--html", type=click.Path(dir_okay=False), help="Write the report as one page.")
-@click.option("--fail-on-drift", is_flag=True, help="Exit with status 8 where drift is found.")
+@click.option("--fail-on-drift", is_flag=True, help="Exit with status 8 if drift is found.")
 @store_options
 def command(data: tuple[str, ...], **options: Any) -> int:
     """Compare CURRENT with REFERENCE column by column, and say what drifted.

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 @click.command(name="health")
 @store_options
 def command() -> None:
-    """Look at the store, its tracker and registry, the disk and the memory.
+    """Check the store, its tracker and registry, the disk and the memory.
 
-    Exit code 1 when the whole is unhealthy, else 0: disk and memory can only warn.
+    Exit code 1 if the result is unhealthy, else 0: disk and memory can only warn.
     """
     output = Output.current()
     with _said_once():

@@ -35,7 +35,7 @@ def _row(key: Any) -> dict[str, Any]:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--rate", type=float, help="Requests a second that the key may ask.")
+@click.option("--rate", type=float, help="Requests per second that the key allows.")
 @store_options
 def create(name: str, rate: float | None) -> None:
     """Make a key for NAME and print it; it cannot be shown again."""
@@ -52,7 +52,7 @@ def create(name: str, rate: float | None) -> None:
 @command.command("list")
 @store_options
 def list_keys() -> None:
-    """List the keys, revoked ones too; what is kept cannot be used to ask."""
+    """List the keys, including revoked ones; only their hashes are kept."""
     rows = [_row(key) for key in _store().list_keys()]
     output = Output.current()
     output.result(rows, lambda: output.table(rows, empty="There are no keys."))

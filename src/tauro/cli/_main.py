@@ -19,7 +19,7 @@ from tauro.cli._output import Output, ReaderGoneError, is_about_stdout, print_wh
 from tauro.errors import ExitCode, TauroError
 
 COMMANDS: Final = {
-    "new": ("tauro.cli._new:command", "Make a project that runs at once."),
+    "new": ("tauro.cli._new:command", "Create a project that runs right away."),
     "run": ("tauro.cli._run:command", "Run or validate a pipeline."),
     "config": ("tauro.cli._config:command", "Show the merged settings and where they come from."),
     "pipelines": ("tauro.cli._pipelines:command", "List, show and draw pipelines and their runs."),
@@ -29,12 +29,15 @@ COMMANDS: Final = {
     "predict": ("tauro.cli._predict:command", "Predict every row of a file with a model."),
     "keys": ("tauro.cli._keys:command", "API keys of the model server."),
     "drift": ("tauro.cli._drift:command", "Compare two data sets and report drift."),
-    "audit": ("tauro.cli._audit:command", "Who did what, when, and how it ended."),
+    "audit": (
+        "tauro.cli._audit:command",
+        "Search the audit log: who did what, when, and how it ended.",
+    ),
     "store": (
         "tauro.cli._store:command",
-        "Look after the store: info, verify, repair, compact, gc, export, import, migrate.",
+        "Maintain a store: info, verify, repair, compact, gc, export, import, migrate.",
     ),
-    "health": ("tauro.cli._health:command", "Whether store, disk and memory do their work."),
+    "health": ("tauro.cli._health:command", "Check store, disk and memory."),
 }
 """Name of each command, where it is defined (imported on use), and its line in ``tauro --help``."""
 

@@ -164,11 +164,15 @@ def _print_version(output: Output, found: ModelVersion) -> None:
 @click.option("--param", multiple=True, metavar="KEY=VALUE", help="A hyperparameter.")
 @click.option("--tag", multiple=True, metavar="KEY=VALUE", help="A tag.")
 @click.option("--input-schema", type=_FILE, help="JSON: {column: type} or a JSON Schema.")
-@click.option("--output-schema", type=_FILE, help="The same of what the model returns.")
+@click.option("--output-schema", type=_FILE, help="The same for what the model returns.")
 @click.option("--run", "run_id", help="The run that made it.")
 @click.option("--label", default="", help="A version label such as 1.0.0.")
-@click.option("--idempotent", is_flag=True, help="The same content is the same version.")
-@click.option("--link", is_flag=True, help="Share files with PATH where the disk can.")
+@click.option(
+    "--idempotent", is_flag=True, help="Return the existing version with the same content, if any."
+)
+@click.option(
+    "--link", is_flag=True, help="Share files with PATH instead of copying, where the disk can."
+)
 @store_options
 def register(name: str, path: str, **options: Any) -> None:
     """Register the file or folder PATH as the next version of NAME. It is copied, never opened."""
@@ -199,7 +203,7 @@ def register(name: str, path: str, **options: Any) -> None:
 @click.argument("name")
 @click.argument("version", type=int)
 @click.argument("stage")
-@click.option("--keep-existing", is_flag=True, help="Fail where Production is occupied.")
+@click.option("--keep-existing", is_flag=True, help="Fail if another version is in Production.")
 @click.option("--reason", default="", help="Kept in the history.")
 @store_options
 def promote(name: str, version: int, stage: str, keep_existing: bool, reason: str) -> None:
@@ -218,7 +222,7 @@ def promote(name: str, version: int, stage: str, keep_existing: bool, reason: st
 @click.option("--reason", default="", help="Kept in the history.")
 @store_options
 def rollback(name: str, to_version: int | None, reason: str) -> None:
-    """Give Production back to the version that had it before; again, and one further back."""
+    """Return Production to the version that had it before; repeat to go further back."""
     registry = open_registry()
     found = registry.rollback_model(name, to_version=to_version, reason=reason)
     registry.close()
@@ -247,7 +251,7 @@ def alias(name: str, alias: str, version: int | None, delete: bool) -> None:
 @command.command("tag")
 @click.argument("name")
 @click.argument("pairs", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--version", "-v", type=int, help="Of this version; of the model without.")
+@click.option("--version", "-v", type=int, help="Of this version; without it, of the model.")
 @click.option("--delete", multiple=True, metavar="KEY", help="Remove a tag.")
 @store_options
 def tag(name: str, pairs: tuple[str, ...], version: int | None, delete: tuple[str, ...]) -> None:
@@ -269,7 +273,7 @@ def tag(name: str, pairs: tuple[str, ...], version: int | None, delete: tuple[st
 @click.option("--version", "-v", type=int, help="Only of this version.")
 @store_options
 def history(name: str, version: int | None) -> None:
-    """Tell what happened to a model: who, when, from what to what, and why."""
+    """Show the history of a model: who changed what, when and why."""
     output = Output.current()
     entries = open_registry().history(name, version)
     output.result(entries, lambda: output.table(entries, _HISTORY))
@@ -283,7 +287,7 @@ def history(name: str, version: int | None) -> None:
 def lineage(
     name: str, version: int | None, stage: str | None, alias: str | None, mermaid: bool
 ) -> None:
-    """Tell what a version comes from: run, data, code, parent versions."""
+    """Show what a version was made from: run, data, code, parent versions."""
     output = Output.current()
     found = open_registry().lineage(name, version, stage, alias)
     text = found.to_mermaid() if mermaid else found.to_text()
@@ -294,10 +298,10 @@ def lineage(
 @click.argument("name")
 @click.argument("first", type=int)
 @click.argument("second", type=int)
-@click.option("--other", help="The model of the second version, where it is another.")
+@click.option("--other", help="The model of the second version, if it is another one.")
 @store_options
 def diff(name: str, first: int, second: int, other: str | None) -> None:
-    """Tell what two versions differ in."""
+    """Show how two versions differ."""
     output = Output.current()
     found = open_registry().diff(name, first, second, other=other)
     output.result(found.to_dict(), lambda: output.line(str(found)))
@@ -323,7 +327,7 @@ def download(
 @command.command("delete")
 @click.argument("name")
 @click.option("--version", "-v", type=int, help="This version; without it the whole model.")
-@click.option("--force", is_flag=True, help="The whole model, also when a version is in use.")
+@click.option("--force", is_flag=True, help="Delete the whole model even if a version is in use.")
 @click.option("--reason", default="", help="Kept in the history.")
 @store_options
 def delete(name: str, version: int | None, force: bool, reason: str) -> None:

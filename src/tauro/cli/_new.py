@@ -34,7 +34,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 )
 @common_options
 def command(name: str, template: str) -> None:
-    """Make a project in the folder NAME that runs at once and whose tests pass."""
+    """Create a project in the folder NAME that runs right away and whose tests pass."""
     output = Output.current()
     folder = Path(name)
     written = create_project(folder, template)

@@ -108,7 +108,7 @@ def graph_command(name: str, kind: str, path: str | None, project: str, env: str
 @click.option("--project", default=".", metavar="PATH", help="The project's folder.")
 @common_options
 def history_command(name: str, limit: int, run_id: str | None, project: str) -> None:
-    """List the runs of a pipeline, of all without a name, newest first; or show one run."""
+    """List the runs of a pipeline, or of all, newest first; or show one run."""
     from tauro.project import open_history
 
     output = Output.current()

@@ -24,7 +24,7 @@ from tauro.cli._stores import open_registry
 @click.option("--allow-pickle", is_flag=True, help="Permit formats whose loading runs code.")
 @store_options
 def command(name: str, source: str, target: str, **options: Any) -> None:
-    """Predict every row of a file; what was broken off is taken up by the same command."""
+    """Predict every row of a file; the same command continues after an interruption."""
     serving = load("tauro.serving", extra="serve", purpose="Predicting a file")
     chosen = {key: options[key] for key in ("version", "stage", "alias")}
     output = Output.current()

@@ -17,9 +17,9 @@ _names: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
 @click.option("--env", "-e", required=True, metavar="ENV", help="The environment, such as dev.")
 @click.option("--pipeline", "-p", required=True, metavar="NAME", help="The pipeline.")
 @click.option("--project", default=".", metavar="PATH", help="The project's folder or descriptor.")
-@click.option("--node", "nodes", **_names, help="Run this node only; may be given several times.")
-@click.option("--from-nodes", **_names, help="Run this node and what waits for it.")
-@click.option("--to-nodes", **_names, help="Run this node and what it waits for.")
+@click.option("--node", "nodes", **_names, help="Run only this node.")
+@click.option("--from-nodes", **_names, help="Run this node and everything that depends on it.")
+@click.option("--to-nodes", **_names, help="Run this node and everything it depends on.")
 @click.option("--tags", **_names, help="Run nodes with this tag.")
 @click.option("--only-missing", is_flag=True, help="Leave out nodes whose outputs exist.")
 @click.option("--params", multiple=True, metavar="KEY=VALUE", help="Set a parameter.")
@@ -27,7 +27,7 @@ _names: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
 @click.option("--end-date", metavar="DATE", help="For nodes that take it, YYYY-MM-DD.")
 @click.option("--executor", metavar="KIND", help="threads (default) or processes.")
 @click.option("--max-workers", type=int, metavar="N", help="How many nodes run at once.")
-@click.option("--keep-going", is_flag=True, help="After a failure, go on with other branches.")
+@click.option("--keep-going", is_flag=True, help="After a failure, continue with other branches.")
 @click.option(
     "--resume", is_flag=False, flag_value="last", metavar="[RUN]", help="Continue a failed run."
 )

@@ -55,7 +55,12 @@ def _experiment(tracker: ExperimentTracker, text: str | None) -> str | None:
     help="Only of this status; an abandoned run is recorded as running and its process is gone.",
 )
 @click.option(
-    "--limit", "-n", type=click.IntRange(1), default=20, show_default=True, help="The most runs."
+    "--limit",
+    "-n",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many runs at most.",
 )
 @click.option("--deleted", is_flag=True, help="Deleted runs too.")
 @store_options
@@ -77,7 +82,12 @@ def list_runs(experiment: str | None, status: str | None, limit: int, deleted: b
 @click.option("--experiment", "-e", help="Only of this experiment, by name or id.")
 @click.option("--order-by", "-o", multiple=True, help="Such as 'metrics.auc DESC'.")
 @click.option(
-    "--limit", "-n", type=click.IntRange(1), default=20, show_default=True, help="The most runs."
+    "--limit",
+    "-n",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many runs at most.",
 )
 @store_options
 def search(filter_text: str, experiment: str | None, order_by: tuple[str, ...], limit: int) -> None:
@@ -111,10 +121,15 @@ def show(run_id: str, whole: bool) -> None:
 
 @command.command("compare")
 @click.argument("run_ids", nargs=-1, required=True)
-@click.option("--values", type=click.Choice(["last", "min", "max"]), default="last")
+@click.option(
+    "--values",
+    type=click.Choice(["last", "min", "max"]),
+    default="last",
+    help="Which value of each metric (default: last).",
+)
 @store_options
 def compare(run_ids: tuple[str, ...], values: str) -> None:
-    """Compare runs side by side: a column a run, a line a metric or parameter."""
+    """Compare runs side by side: one column per run, one line per metric or parameter."""
     output, tracker = Output.current(), open_tracker()
     rows = compared_rows(tracker, run_ids, values)
 
@@ -133,7 +148,7 @@ def compare(run_ids: tuple[str, ...], values: str) -> None:
 @command.command("history")
 @click.argument("run_id")
 @click.argument("key")
-@click.option("--max-points", type=int, help="At most about so many; no spike disappears.")
+@click.option("--max-points", type=int, help="Print at most about this many; spikes are kept.")
 @store_options
 def history(run_id: str, key: str, max_points: int | None) -> None:
     """Print the points of a metric.
@@ -204,7 +219,7 @@ def _each(run_ids: tuple[str, ...], named: tuple[str, ...], verb: str, word: str
 
 @command.command("watch")
 @click.argument("run_id")
-@click.option("--timeout", type=float, help="Stop after so many seconds without anything new.")
+@click.option("--timeout", type=float, help="Stop after this many seconds without new points.")
 @store_options
 def watch(run_id: str, timeout: float | None) -> None:
     """Print the points of a run as they come, until it ends.

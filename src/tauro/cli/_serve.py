@@ -21,7 +21,12 @@ _MB = 1024 * 1024
 @click.option("--stage", help="Serve the version in this stage (default: Production).")
 @click.option("--version", type=int, help="Serve this version.")
 @click.option("--alias", help="Serve the version of this alias.")
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; any but loopback needs an API key.",
+)
 @click.option("--port", default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--workers", default=1, show_default=True, help="Processes that serve one port.")
 @click.option(
@@ -39,7 +44,7 @@ _MB = 1024 * 1024
 @click.option(
     "--load-deadline", default=600.0, show_default=True, help="Seconds a version may take to load."
 )
-@click.option("--access-log", is_flag=True, help="Write a line of JSON a request to stderr.")
+@click.option("--access-log", is_flag=True, help="Write one line of JSON per request to stderr.")
 @click.option("--allow-pickle", is_flag=True, help="Permit formats whose loading runs code.")
 @click.option("--listen-fd", type=int, hidden=True)
 @click.option("--supervisor", type=int, hidden=True)

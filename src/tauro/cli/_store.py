@@ -15,13 +15,13 @@ from tauro.errors import ExitCode
 
 @click.group(name="store", cls=Group)
 def command() -> None:
-    """Look after a store."""
+    """Maintain a store: verify, repair, back up, move."""
 
 
 @command.command("info")
 @store_options
 def info() -> None:
-    """Say what a store holds: format, experiments, runs, models, files and bytes by part."""
+    """Show what a store holds: format, experiments, runs, models, files and bytes by part."""
     from tauro.mlops import describe_store
 
     output = Output.current()
@@ -42,7 +42,7 @@ def info() -> None:
 @command.command("verify")
 @store_options
 def verify() -> None:
-    """Look for damage in every file of a store; exit code 5 where there is any."""
+    """Look for damage in every file of a store; exit code 5 if there is any."""
     from tauro.mlops import verify_store
 
     output = Output.current()
@@ -85,7 +85,7 @@ def compact() -> None:
 @command.command("repair")
 @store_options
 def repair() -> None:
-    """Complete what dead processes left half done; damaged files are put aside, none is removed."""
+    """Complete what dead processes left half done; damaged files are set aside, not deleted."""
     from tauro.mlops import repair_store
 
     output = Output.current()
@@ -108,8 +108,13 @@ def repair() -> None:
 
 
 @command.command("gc")
-@click.option("--older-than-days", default=0.0, show_default=True, help="Only deleted so long ago.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option(
+    "--older-than-days",
+    default=0.0,
+    show_default=True,
+    help="Only what was deleted at least this many days ago.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @store_options
 def gc(older_than_days: float, dry_run: bool) -> None:
     """Remove for good the runs, models and versions that are marked as deleted."""
@@ -129,7 +134,7 @@ def gc(older_than_days: float, dry_run: bool) -> None:
 def export(destination: str, experiment: tuple[str, ...]) -> None:
     """Copy the store, as of now, to a new folder or archive (DEST.tar, .tar.gz, .tgz).
 
-    Others may go on writing; the copy is a store that holds all they had been told was kept.
+    Others may keep writing; the copy is a store with everything acknowledged to them.
     """
     from tauro.mlops import export_store
 
@@ -148,7 +153,7 @@ def export(destination: str, experiment: tuple[str, ...]) -> None:
 @click.argument("source", metavar="SRC")
 @store_options
 def import_(source: str) -> None:
-    """Take what a copy (folder or archive) or another store holds into the store.
+    """Import a copy (folder or archive) or another store.
 
     Ids are kept and nothing that is there is changed, so it may be repeated. An experiment whose
     name is taken becomes "name (2)". A model with another history than the one that is there is a
@@ -167,7 +172,7 @@ def import_(source: str) -> None:
 @command.command("migrate")
 @store_options
 def migrate() -> None:
-    """Bring a store of an older format up to the present one."""
+    """Upgrade a store of an older format."""
     from tauro.mlops import migrate_store
 
     output = Output.current()

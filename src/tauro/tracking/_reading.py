@@ -285,7 +285,7 @@ class ReadVerbs(LogVerbs):
             status_filter: Only of this status.
             tag_filter: Only with these tags.
             include_deleted: Deleted runs too, and those of deleted experiments.
-            limit: The most runs.
+            limit: How many runs at most.
 
         Raises:
             ExperimentNotFoundError: There is no such experiment.
