@@ -178,6 +178,10 @@ def test_tenants_are_exported_by_name(tauro: Tauro, store: str, here: Path) -> N
     with MLOpsContext(tenant_id="acme") as context:
         context.experiment_tracker.start_run(name="secret").end()
     assert tauro("store", "export", "whole", "--json").json["tenants"] == ["acme"]
+    for verb in ("verify", "repair", "compact", "gc"):
+        assert "tenants (acme)" in tauro("store", verb).err, "it is not looked at either"
+        assert "acme" not in tauro("store", verb, "--tenant", "acme").err
+    assert "acme" in tauro("store", "info").out
     assert not (here / "whole" / "tenants").exists()
     facts = tauro("store", "export", "acme.tar", "--tenant", "acme", "--json").json
     assert (facts["runs"], facts["models"]) == (1, 0)
@@ -272,6 +276,10 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(
         "versions": [],
         "staging": 0,
     }
+    shown = tauro("store", "gc", "--dry-run").out
+    assert all(f"run {run_id}\n" in shown for run_id in (store, inside.run_id))
+    assert f"experiment {inside.experiment_id}\n" in shown
+    assert "version fraud/1\n" in shown
     planned = tauro("store", "gc", "--dry-run", "--json").json
     after = {path: path.read_bytes() for path in here.rglob("*.json") if "_tauro" not in str(path)}
     assert after == before

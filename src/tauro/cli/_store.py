@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from tauro.cli._options import store_options
 from tauro.cli._output import Output
 from tauro.cli._stores import open_context
 from tauro.errors import ExitCode
+
+if TYPE_CHECKING:
+    from tauro.mlops import MLOpsContext
 
 
 @click.group(name="store", cls=Group)
@@ -31,12 +34,23 @@ def info() -> None:
 
     def render() -> None:
         parts: list[dict[str, Any]] = facts["parts"]
-        keys = ("location", "format", "store_id", "experiments", "runs", "models", "files")
+        keys = ["location", "format", "store_id", "experiments", "runs", "models", "files"]
+        keys += ["tenants"] if facts["tenants"] else []
         output.pairs({key.replace("_", " "): facts[key] for key in keys})
         output.line()
         output.table(parts, {"part": "Part", "files": "Files", "bytes": "Bytes"})
 
     output.result(facts, render)
+
+
+def _tell_of_tenants(context: MLOpsContext) -> None:
+    """Say whose parts of the store were left as they are: each is a store of its own."""
+    from tauro.mlops._store import tenants_in
+
+    if tenants := tenants_in(context.storage):
+        Output.current().status(
+            f"Not looked at: the parts of tenants ({', '.join(tenants)}). --tenant ID takes one."
+        )
 
 
 @command.command("verify")
@@ -45,9 +59,9 @@ def verify() -> None:
     """Look for damage in every file of a store; exit code 5 if there is any."""
     from tauro.mlops import verify_store
 
-    output = Output.current()
+    output, context = Output.current(), open_context()
     with output.progress("Looking at every file …"):
-        problems = [problem.to_dict() for problem in verify_store(open_context())]
+        problems = [problem.to_dict() for problem in verify_store(context)]
 
     def render() -> None:
         # No table: a path that is folded cannot be copied, nor found with grep.
@@ -62,6 +76,8 @@ def verify() -> None:
             f"{len(problems)} found. `tauro store repair` brings back what indices and journals "
             "hold;\nthe rest comes from a copy of the store."
         )
+    _tell_of_tenants(context)
+    if problems:
         click.get_current_context().exit(ExitCode.STORAGE)
 
 
@@ -80,6 +96,7 @@ def compact() -> None:
     output.result(
         counts, lambda: output.line(f"{before['files']} files before, {after['files']} after.")
     )
+    _tell_of_tenants(context)
 
 
 @command.command("repair")
@@ -88,9 +105,9 @@ def repair() -> None:
     """Complete what dead processes left half done; damaged files are set aside, not deleted."""
     from tauro.mlops import repair_store
 
-    output = Output.current()
+    output, context = Output.current(), open_context()
     with output.progress("Repairing …"):
-        done = repair_store(open_context())
+        done = repair_store(context)
 
     def render() -> None:
         output.pairs(
@@ -105,6 +122,7 @@ def repair() -> None:
             output.line(f"put aside: {path}")
 
     output.result(done, render)
+    _tell_of_tenants(context)
 
 
 @command.command("gc")
@@ -120,11 +138,21 @@ def gc(older_than_days: float, dry_run: bool) -> None:
     """Remove for good the runs, models and versions that are marked as deleted."""
     from tauro.mlops import collect_garbage
 
-    output = Output.current()
+    output, context = Output.current(), open_context()
     with output.progress("Looking for what was deleted …" if dry_run else "Removing …"):
-        gone = collect_garbage(open_context(), older_than_days=older_than_days, dry_run=dry_run)
-    counts = {what: len(each) if isinstance(each, list) else each for what, each in gone.items()}
-    output.result(gone, lambda: output.pairs(counts))
+        gone = collect_garbage(context, older_than_days=older_than_days, dry_run=dry_run)
+
+    def render() -> None:
+        for name in ("runs", "experiments", "versions") if dry_run else ():
+            for each in gone[name]:
+                what = f"{each['name']}/{each['version']}" if name == "versions" else each
+                output.line(f"{name.removesuffix('s')} {what}")
+        output.pairs(
+            {what: each if what == "staging" else len(each) for what, each in gone.items()}
+        )
+
+    output.result(gone, render)
+    _tell_of_tenants(context)
 
 
 @command.command("export")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tauro._internal import _fs
 from tauro.errors import StorageNotFoundError, ValidationError
 from tauro.events import Operation
 from tauro.mlops._export import disk_errors
@@ -70,7 +71,8 @@ def describe_store(context: MLOpsContext) -> dict[str, Any]:
 
     Returns:
         ``location``, ``format``, ``store_id``, the numbers of ``experiments``, ``runs``, ``models``
-        and ``files``, and ``parts``: files and bytes of each part.
+        and ``files``, ``parts``: files and bytes of each part, and ``tenants``, whose parts are
+        counted as ``other`` files, and looked after one by one.
     """
     storage = context.storage
     mark = read_format(storage)
@@ -91,7 +93,16 @@ def describe_store(context: MLOpsContext) -> dict[str, Any]:
         "models": len(registry.list_models()),
         "files": files.total(),
         "parts": [{"part": part, "files": files[part], "bytes": sizes[part]} for part in files],
+        "tenants": tenants_in(storage),
     }
+
+
+def tenants_in(storage: StorageBackend) -> list[str]:
+    """Return the tenants that have a part of a store."""
+    if not isinstance(storage, SupportsLocalPath):
+        return []
+    entries = _fs.list_dir(os.path.join(storage.local_path(), "tenants"))
+    return [each.name for each in entries if each.is_dir() and not _fs.is_temporary(each.name)]
 
 
 def compact_store(context: MLOpsContext) -> None:
