@@ -133,6 +133,18 @@ def test_a_lost_mark_is_damage(tauro: Tauro, store: str, here: Path) -> None:
     assert tauro("store", "verify").code == 0
 
 
+def test_repair_names_the_runs_that_it_ended(tauro: Tauro, store: str, here: Path) -> None:
+    begin = (
+        "import os; from tauro.mlops import MLOpsContext;"
+        "print(MLOpsContext().experiment_tracker.start_run(name='k').run_id, flush=True);"
+        "os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", begin], capture_output=True, text=True, check=True)
+    run_id = done.stdout.strip()
+    assert f"ended as failed: {run_id}\n" in tauro("store", "repair").out
+    assert tauro("runs", "show", run_id, "--json").json["status"] == "FAILED"
+
+
 def test_damage_is_a_line_with_the_whole_path(tauro: Tauro, store: str, here: Path) -> None:
     """To be copied, and found with grep; what to do about it stands below."""
     file = next(here.glob("mlops_data/experiment_tracking/runs/*/0*.json"))

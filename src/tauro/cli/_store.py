@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,6 +119,8 @@ def repair() -> None:
                 "points moved to new parts": done["points"],
             }
         )
+        for run_id in done["runs"]:
+            output.line(f"ended as failed: {run_id}")
         for path in done["put_aside"]:
             output.line(f"put aside: {path}")
 
@@ -142,17 +145,21 @@ def gc(older_than_days: float, dry_run: bool) -> None:
     with output.progress("Looking for what was deleted …" if dry_run else "Removing …"):
         gone = collect_garbage(context, older_than_days=older_than_days, dry_run=dry_run)
 
+    counts = {what: len(each) if isinstance(each, list) else each for what, each in gone.items()}
+
     def render() -> None:
-        for name in ("runs", "experiments", "versions") if dry_run else ():
-            for each in gone[name]:
-                what = f"{each['name']}/{each['version']}" if name == "versions" else each
-                output.line(f"{name.removesuffix('s')} {what}")
-        output.pairs(
-            {what: each if what == "staging" else len(each) for what, each in gone.items()}
-        )
+        for line in _each(gone) if dry_run else ():
+            output.line(line)
+        output.pairs(counts)
 
     output.result(gone, render)
     _tell_of_tenants(context)
+
+
+def _each(gone: dict[str, Any]) -> Iterator[str]:
+    yield from (f"run {run_id}" for run_id in gone["runs"])
+    yield from (f"experiment {experiment_id}" for experiment_id in gone["experiments"])
+    yield from (f"version {each['name']}/{each['version']}" for each in gone["versions"])
 
 
 @command.command("export")
