@@ -87,6 +87,9 @@ def test_a_schema_that_was_given_is_what_validate_checks(tauro: Shell, tmp_path:
     model = ("register", "fraud", tmp_path / "rows.csv")
     said = tauro(*model, "--input-schema", tmp_path / "broken.json", code=2)
     assert "broken.json' is not JSON" in said
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    said = tauro(*model, "--input-schema", tmp_path / "deep.json", code=2)
+    assert "deep.json' is not JSON" in said
     assert "--input-schema" in tauro(*model, "--input-schema", tmp_path / "absent.json", code=2)
     schema = tmp_path / "schema.json"
     found = tauro.json(*model, "--input-schema", schema, "--output-schema", schema)

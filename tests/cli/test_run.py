@@ -17,6 +17,7 @@ import pytest
 from tests.unit.project.conftest import project, write_project
 
 from tauro.cli import main
+from tauro.cli._run_options import parse_params
 
 __all__ = ["project"]
 
@@ -198,6 +199,11 @@ def test_a_failure_with_json_is_one_document(run: Command) -> None:
     assert ran.json["error_code"] == "PIPELINE_ERROR"
     assert ran.json["details"]["node"] == "broken"
     assert ran.json["exit_code"] == 1
+
+
+def test_a_parameter_that_is_no_json_is_a_text() -> None:
+    deep = "[" * 100_000
+    assert parse_params(["a=1", "b=[x", f"c={deep}"]) == {"a": 1, "b": "[x", "c": deep}
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,15 @@ def decode(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
     Raises:
         msgspec.DecodeError: They are not of that kind; also where a text in them is not UTF-8, as
-            one flipped bit may make it, for which msgspec itself has another error.
+            one flipped bit may make it, or they are nested too deeply, for which msgspec itself has
+            other errors.
     """
     try:
         return decoder.decode(data)
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"a text in it is not UTF-8: {error}") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("it is nested too deeply") from error
 
 
 def with_checksum(document: bytes) -> bytes:

@@ -21,6 +21,7 @@ READ_ERRORS: Final[tuple[type[Exception], ...]] = (
     LookupError,
     AttributeError,
     NotImplementedError,
+    RecursionError,
     zipfile.BadZipFile,
 )
 """What readers and writers raise for bad data or bad options; an engine adds its own."""

@@ -394,7 +394,7 @@ def _read_json(path: str | None) -> Any:
         return None
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"{path!r} is not JSON: {error}") from error
 
 

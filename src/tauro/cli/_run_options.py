@@ -22,7 +22,7 @@ def parse_params(items: Iterable[str]) -> dict[str, Any]:
             raise click.BadParameter(f"{item!r} is not KEY=VALUE.", param_hint="--params")
         try:
             params[key.strip()] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             params[key.strip()] = text
     return params
 

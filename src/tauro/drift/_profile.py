@@ -297,7 +297,7 @@ class ReferenceProfile:
             raise DriftInputError(f"There is no drift profile at {str(path)!r}.") from error
         except OSError as error:
             raise DriftInputError(f"The profile {str(path)!r} cannot be read: {error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DriftInputError(f"The profile {str(path)!r} is not JSON: {error}") from error
         return cls.from_dict(plain)
 

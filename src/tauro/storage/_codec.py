@@ -26,14 +26,13 @@ def encode_json(data: Any, path: str) -> bytes:
         ValidationError: The data holds something that JSON does not.
     """
     try:
-        text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2)
-    except (TypeError, ValueError) as error:
+        return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2).encode()
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValidationError(
             f"The document for {path!r} is not JSON: {error}.",
             context={"path": path},
             suggestions=["Use text, numbers, booleans, null, lists and mappings with text keys."],
         ) from error
-    return text.encode()
 
 
 def decode_json(data: bytes, path: str) -> Any:

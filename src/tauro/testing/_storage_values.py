@@ -25,7 +25,9 @@ class ValuesPart(StorageSuitePart):
         assert backend.read_json("d.json") == document
         assert document["a"] == [1, 2.5, None, True, "ü"]
 
-    @pytest.mark.parametrize("bad", [{"a": float("nan")}, {"a": object()}, {"a": {1, 2}}, b"x"])
+    @pytest.mark.parametrize(
+        "bad", [{"a": float("nan")}, {"a": object()}, {"a": {1, 2}}, {"a": "\ud800"}, b"x"]
+    )
     def test_what_is_not_json_is_refused(self, backend: StorageBackend, bad: Any) -> None:
         """A document that cannot be encoded leaves the key as it was."""
         backend.write_json({"kept": 1}, "d.json")
@@ -35,7 +37,7 @@ class ValuesPart(StorageSuitePart):
 
     def test_damaged_documents_and_frames(self, backend: StorageBackend) -> None:
         """Bytes that are neither JSON nor Parquet say so, and name the key."""
-        for data in (b"", b"{", b"PAR1 and then nothing"):
+        for data in (b"", b"{", b"[" * 100_000, b"PAR1 and then nothing"):
             backend.write_bytes("bad", data)
             with pytest.raises(CorruptDataError, match="bad"):
                 backend.read_json("bad")

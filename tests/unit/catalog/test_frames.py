@@ -68,6 +68,14 @@ def test_json_has_no_infinity(tmp_path: Path, engine: str) -> None:
         catalog.save("x", MAKERS[engine]([{"a": float("inf")}]))
 
 
+@pytest.mark.parametrize("engine", ["pandas", "polars", "pyarrow", "python"])
+@pytest.mark.parametrize("path", ["x.json", "x.jsonl"])
+def test_json_nested_without_end_is_refused(tmp_path: Path, engine: str, path: str) -> None:
+    (tmp_path / path).write_text("[" * 100_000)
+    with pytest.raises(DatasetError, match=path):
+        Catalog({"x": {"path": path, "engine": engine}}, root=tmp_path).load("x")
+
+
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "train.parquet").touch()
     catalog = Catalog({"x": {"path": "tran.parquet"}}, root=tmp_path)

@@ -268,6 +268,7 @@ def test_bad_input_to_a_profile_is_refused(tmp_path: Path) -> None:
     for name, text, words in [
         ("absent.json", None, "There is no drift profile"),
         ("text.json", "{", "is not JSON"),
+        ("deep.json", "[" * 100_000, "is not JSON"),
         ("list.json", "[]", "not a drift profile"),
         ("other.json", '{"format": "x"}', "not a drift profile"),
         ("new.json", '{"format": "tauro.drift.profile", "version": 9}', "version 9"),

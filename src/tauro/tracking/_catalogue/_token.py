@@ -61,7 +61,7 @@ def decode_token(token: str, query: str, order: Sequence[OrderKey]) -> Cursor:
     try:
         data = base64.b64decode(token + "=" * (-len(token) % 4), altchars="-_", validate=True)
         cursor = msgspec.json.decode(data, type=Cursor)
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+    except (binascii.Error, ValueError, RecursionError, msgspec.DecodeError) as error:
         raise _refused(token, "is not a page token") from error
     if cursor.version != _VERSION:
         raise _refused(token, f"is a page token of version {cursor.version}, not {_VERSION}")

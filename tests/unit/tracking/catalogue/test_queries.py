@@ -160,7 +160,10 @@ def test_a_text_that_looks_like_a_number_of_a_token_is_a_text(store: Store) -> N
     assert store.ids(order_by=["name"], limit=1) == ["r0", "r1", "r2", "r3"]
 
 
-@pytest.mark.parametrize("token", ["garbage", "!!!", "W10", "WzIsIiIsW10sIiJd", "é"])
+NESTED = pytest.param(base64.urlsafe_b64encode(b"[" * 99_999).decode(), id="nested")
+
+
+@pytest.mark.parametrize("token", ["garbage", "!!!", "W10", "WzIsIiIsW10sIiJd", "é", NESTED])
 def test_what_is_no_token_is_refused(store: Store, token: str) -> None:
     with pytest.raises(TrackingValidationError, match="page_token"):
         store.catalogue.query(page_token=token)
