@@ -10,6 +10,7 @@ from typing import Any, Final
 from tauro._internal import _optional
 from tauro._internal._close import did_you_mean
 from tauro._internal._dataset import DatasetSpec
+from tauro._internal._fork import tell_after_fork
 from tauro._internal._secrets import mask_text
 from tauro.catalog._engine import READ_ERRORS, Engine, convert, reading, writing
 from tauro.catalog._registry import load_engine
@@ -49,6 +50,13 @@ class SqlDataset:
         self._schema, self._table = schema or None, table
         self._lock = threading.Lock()
         self._made: Any = None
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        if self._made is not None:
+            # Connections of the parent: a child must neither use nor end them.
+            self._made.dispose(close=False)
 
     @property
     def _errors(self) -> tuple[type[Exception], ...]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.catalog.frames import ENGINES, MAKERS, rows_of
 
+from tauro._internal._dataset import DatasetSpec
 from tauro.catalog import Catalog, ColumnSpec, DatasetError, DatasetNotFoundError
+from tauro.catalog._sql import SqlDataset
 
 pytest.importorskip("sqlalchemy")
 
@@ -86,3 +91,43 @@ def test_passwords_are_not_shown(tmp_path: Path) -> None:
 def test_a_connection_that_is_no_url(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be loaded from its connection"):
         table(tmp_path, connection="no url", table="t").load("x")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_connections_of_its_own(tmp_path: Path) -> None:
+    """Two processes on one connection garble what they say; and no lock of the parent is held."""
+    spec = DatasetSpec(
+        name="x", format="sql", connection="sqlite:///shop.db", table="t", engine="python"
+    )
+    dataset = SqlDataset(spec, tmp_path)
+    dataset.save(MAKERS["pandas"]([{"n": 1}]))
+    with dataset._database().connect() as connection:
+        parents = connection.connection.dbapi_connection
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with dataset._lock:
+            held.set()
+            let_go.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(240)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(120)
+        code = 1
+        try:
+            with dataset._database().connect() as connection:
+                mine = connection.connection.dbapi_connection is not parents
+            code = 0 if mine and rows_of(dataset.load()) == [{"n": 1}] else 2
+        finally:
+            os._exit(code)
+    try:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        let_go.set()
+        holder.join()
+    with dataset._database().connect() as connection:
+        assert connection.connection.dbapi_connection is parents
