@@ -18,6 +18,7 @@ from tauro.mlops._verify_documents import bring_back_documents
 from tauro.storage import StorageBackend, SupportsLocalPath, read_format
 from tauro.storage._format import FORMAT_KEY, renew_format
 from tauro.tracking import Damage
+from tauro.tracking._verify import unreadable
 
 if TYPE_CHECKING:
     from tauro.mlops._context import MLOpsContext
@@ -59,11 +60,15 @@ def _need_store(context: MLOpsContext) -> None:
 
 
 def _all_damage(context: MLOpsContext) -> Iterator[Damage]:
-    yield from context.experiment_tracker.verify()
+    yield from unreadable("experiment_tracking", context.experiment_tracker.verify())
+    yield from unreadable("model_registry", _registry_damage(context))
+    yield from verify_around(context.storage)
+
+
+def _registry_damage(context: MLOpsContext) -> Iterator[Damage]:
     for found in context.model_registry.verify():
         remedy = ". `tauro store repair` puts it right." if found.repairable else ""
         yield Damage(found.path, found.problem.rstrip(".") + remedy if remedy else found.problem)
-    yield from verify_around(context.storage)
 
 
 def describe_store(context: MLOpsContext) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from tauro.tracking import Damage
 from tauro.tracking._catalogue._entry import decode_entries
 from tauro.tracking._catalogue._layout import JOURNAL_SUFFIX, Layout
 from tauro.tracking._catalogue._state import is_damaged
-from tauro.tracking._keys import ROOT, name_key
+from tauro.tracking._keys import ROOT, experiment_key, name_key
 from tauro.tracking._metric_log._compact import DAMAGED
 from tauro.tracking._metric_log._format import parse_name
 from tauro.tracking._metric_log._manifest import manifest_number
@@ -123,10 +123,21 @@ def _journals(layout: Layout) -> Iterator[Damage]:
                 yield Damage(f"_tauro/journal/{name}", "a line does not hold its checksum")
 
 
+def _is_of_nobody(root: str, folder: os.DirEntry[str]) -> bool:
+    """Tell whether metrics are of no experiment; those of one that is removed go before it."""
+    return (
+        not _fs.is_temporary(folder.name)
+        and _fs.stat(os.path.join(root, experiment_key(folder.name))) is None
+        and _fs.stat(folder.path) is not None
+    )
+
+
 def _strangers(root: str) -> Iterator[Damage]:
-    """Yield files among the metrics that no Tauro made."""
+    """Yield files and folders among the metrics that no Tauro made."""
     metrics = os.path.join(root, ROOT, "metrics")
     for folder in _fs.list_dir(metrics):
+        if folder.is_dir() and _is_of_nobody(root, folder):
+            yield Damage(f"{ROOT}/metrics/{folder.name}", "is of no experiment that is there")
         for entry in _fs.list_dir(folder.path) if folder.is_dir() else [folder]:
             name = entry.name
             known = (

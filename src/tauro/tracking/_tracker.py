@@ -220,7 +220,7 @@ class ExperimentTracker(ReadVerbs):
 
     def verify(self) -> Iterator[Damage]:
         """Yield every damaged file of the tracking side, with what is wrong; nothing is changed."""
-        yield from verify_documents(self.storage)
+        yield from unreadable(ROOT, verify_documents(self.storage))
         for key, problem in damaged_writers(self.storage):
             yield Damage(key, problem)
         damaged = set()

@@ -102,10 +102,10 @@ def unreadable(key: str, looking: Iterator[Damage]) -> Iterator[Damage]:
     """
     try:
         yield from looking
-    except StorageNotFoundError:
-        return  # It was removed meanwhile.
     except StorageError as error:
         path = str(error.context.details.get("path") or key)
+        if path == key and isinstance(error, StorageNotFoundError):
+            return  # It was removed meanwhile.
         yield Damage(key if os.path.isabs(path) else path, error.message)
     except OSError as error:
         yield Damage(key, f"cannot be read: {error.filename or key}: {error.strerror or error}")

@@ -121,6 +121,14 @@ def test_a_copied_model_is_named_and_nobodys(store: Path) -> None:
     assert names == ["fraud", "other"]
 
 
+def test_copied_metrics_are_named(store: Path) -> None:
+    """They are of no experiment, and nobody reads them."""
+    folder, _ = two(store, "experiment_tracking/metrics/0*")
+    copy = folder.with_name(f"{folder.name} (copy)")
+    shutil.copytree(folder, copy)
+    assert [path for path, _ in problems(store)] == [copy.relative_to(store).as_posix()]
+
+
 def test_an_index_of_another_experiment_hides_no_run(store: Path) -> None:
     """It is newer than the one that was published there, whole, and of other runs."""
     before = said(store)
@@ -312,6 +320,24 @@ def test_what_may_not_be_read_is_named_and_hides_no_other(store: Path) -> None:
         _fs.set_fault_hook(None)
     assert set(found) == {path.relative_to(store).as_posix() for path in (first, second)}
     assert "Permission denied" in found[first.relative_to(store).as_posix()]
+
+
+@pytest.mark.parametrize("folder", [RUNS, "model_registry/artifacts", "_tauro/journal"])
+def test_a_folder_that_may_not_be_listed_hides_no_other(store: Path, folder: str) -> None:
+    wanted = store / "experiment_tracking/metrics/notes"
+    wanted.write_text("what is this?")
+
+    def refuse(operation: str, path: str) -> None:
+        if operation == "list" and path == str(store / folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    _fs.set_fault_hook(refuse)
+    try:
+        found = dict(problems(store))
+    finally:
+        _fs.set_fault_hook(None)
+    assert wanted.relative_to(store).as_posix() in found
+    assert any("Permission denied" in problem for problem in found.values())
 
 
 def test_an_experiment_that_is_removed_while_all_are_listed_is_not_listed(store: Path) -> None:
