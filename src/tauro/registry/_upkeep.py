@@ -67,7 +67,7 @@ def _bring_back(core: RegistryCore) -> tuple[int, list[str]]:
         return 0, []
     count, aside = 0, list[str]()
     for folder, held in index.models.items() if index.is_checked else ():
-        documents = look_at_documents(core.storage, folder)
+        documents = look_at_documents(core.storage, folder, held)
         for key, record in lost_documents(core.storage, held, documents).items():
             if key in documents:
                 kept = _aside(key)

@@ -94,7 +94,7 @@ def _model_problems(
     core: RegistryCore, folder: str, index: Index, *, hashes: bool
 ) -> Iterator[RegistryProblem]:
     storage, held = core.storage, index.models.get(folder)
-    documents = look_at_documents(storage, folder)
+    documents = look_at_documents(storage, folder, held if index.is_checked else None)
     lost = lost_documents(storage, held, documents)
     for key, why in documents.items():
         if why:
@@ -123,10 +123,27 @@ def _folders_in(storage: StorageBackend, root: str) -> set[str]:
 # Documents
 
 
-def look_at_documents(storage: StorageBackend, folder: str) -> dict[str, str]:
-    """Return what is wrong with each file among a model's documents, "" where nothing is."""
+def look_at_documents(storage: StorageBackend, folder: str, held: Held | None) -> dict[str, str]:
+    """Return what is wrong with each file among a model's documents, "" where nothing is.
+
+    A change says nothing of its number: that two have changed places is known from the index.
+
+    Args:
+        storage: The store.
+        folder: The model's.
+        held: What an index with a checksum holds of the model.
+    """
     root = f"{METADATA}/{folder}"
-    return {key: _look_at(storage, key, key[len(root) + 1 :]) for key in storage.list_paths(root)}
+    keys = storage.list_paths(root)
+    found = {key: _look_at(storage, key, key[len(root) + 1 :]) for key in keys}
+    known = (held.changes if held is not None else None) or []
+    for number, change in enumerate(known, 1):
+        key = f"{root}/transitions/{number}.json"
+        if found.get(key) == "":
+            present = decode_change(storage.read_bytes(key), key)
+            if present != change and present in known:
+                found[key] = f"it holds change {known.index(present) + 1} of the model"
+    return found
 
 
 def _look_at(storage: StorageBackend, key: str, name: str) -> str:

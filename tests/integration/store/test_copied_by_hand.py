@@ -82,6 +82,7 @@ SWAPPED = {
     "experiments": f"{EXPERIMENTS}/0*.json",
     "versions": f"{METADATA}/fraud/v*.json",
     "models": f"{METADATA}/*/v1.json",
+    "changes": f"{METADATA}/fraud/transitions/[12].json",
 }
 
 
