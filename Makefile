@@ -35,7 +35,7 @@ setup: $(filter .uv/bin/uv,$(UV))  ## Make the environment.
 	@[ -d .venv ] || echo "Making the environment in .venv, once: the dependencies are downloaded."
 	@$(UV) sync --frozen --quiet --no-progress
 
-demo: setup  ## Run the whole road on the example; ONCE=1 ends by itself.
+demo: setup  ## Run the example, from raw data to a served model; ONCE=1 ends by itself.
 	$(RUN) python examples/forest_cover/demo.py $(if $(ONCE),--once)
 
 test: setup  ## Run the tests.
@@ -75,7 +75,7 @@ lint: setup  ## Check style, types and layers; install the wheel bare.
 	build/bare/bin/tauro --help > /dev/null
 	@echo "lint: all well; the wheel's tauro runs in an empty environment"
 
-bench: setup  ## Measure beside the peers, each in an environment of its own.
+bench: setup  ## Measure next to other tools, each in an environment of its own.
 	$(RUN) python -m benchmarks
 
 docs: setup  ## Write the generated pages anew and build the site into site/.
