@@ -111,7 +111,14 @@ class ModelLedger:
             known = self._known.get(version)
             found = decode_metadata(known or self._storage.read_bytes(path), path)
             if wrong := misplaced(found, path):
-                raise CorruptDataError(f"{path!r}: {wrong}.", context={"path": path})
+                raise CorruptDataError(
+                    f"{path!r}: {wrong}.",
+                    context={"path": path},
+                    suggestions=[
+                        "`tauro store repair` puts it right where the registry's index holds it.",
+                        "Or move it to its own place.",
+                    ],
+                )
             self._versions[version] = found
         return found
 

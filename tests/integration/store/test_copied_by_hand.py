@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tauro._internal import _fs
-from tauro.errors import PathNotAllowedError
+from tauro.errors import CorruptDataError, PathNotAllowedError
 from tauro.mlops import MLOpsContext, compact_store, export_store, repair_store
 from tauro.tracking import ExperimentTracker
 
@@ -106,7 +106,8 @@ def test_a_version_in_anothers_place_is_not_taken_for_it(store: Path) -> None:
     """Readers refuse it: else version 1 would load what was registered as version 2."""
     swap(*two(store, f"{METADATA}/fraud/v*.json"))
     with MLOpsContext(storage_path=str(store)) as context:
-        with pytest.raises(ValueError, match=r"v1\.json.*holds version 2 of the model 'fraud'"):
+        wrong = r"(?s)v1\.json.*holds version 2 of the model 'fraud'.*store repair"
+        with pytest.raises(CorruptDataError, match=wrong):
             context.model_registry.get_model_version("fraud", 1)
         assert context.model_registry.get_model_version("other", 1).name == "other"
 
