@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 from pathlib import Path
 
 import pytest
 
+from tauro._internal import _fs
 from tauro.events import HookType, acting_as, get_hooks_manager
 from tauro.mlops import MLOpsContext
 
@@ -71,6 +73,23 @@ def test_a_time_is_read_as_it_is_shown(tauro: Tauro, store: None) -> None:
     assert tauro("audit", "--since", shown).code == 0
     assert tauro("audit", "--since", "yesterday").code == 2
     assert tauro("audit", "--limit", 0).code == 2
+
+
+def test_a_log_that_may_not_be_read_says_which_and_what_to_do(
+    tauro: Tauro, store: None, here: Path
+) -> None:
+    def refuse(operation: str, path: str) -> None:
+        if operation == "list" and path == str(here / "mlops_data" / "audit"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    _fs.set_fault_hook(refuse)
+    try:
+        called = tauro("audit")
+    finally:
+        _fs.set_fault_hook(None)
+    assert called.code == 5
+    assert "mlops_data/audit: Permission denied" in called.err
+    assert "permissions" in called.err
 
 
 def test_an_empty_place_has_no_log(tauro: Tauro, here: Path) -> None:

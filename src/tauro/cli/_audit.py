@@ -58,18 +58,20 @@ def command(
     limit: int,
 ) -> None:
     """Search the audit log of a store."""
+    from tauro.mlops._export import disk_errors
     from tauro.storage import read_format
 
     output, context = Output.current(), open_context()
-    records = context.audit_log.query(
-        action=action,
-        subject=subject,
-        actor=actor,
-        outcome=outcome,  # type: ignore[arg-type]
-        since=since,
-        until=until,
-        limit=limit,
-    )
+    with disk_errors(f"Reading the audit log of {context.storage.uri}"):
+        records = context.audit_log.query(
+            action=action,
+            subject=subject,
+            actor=actor,
+            outcome=outcome,  # type: ignore[arg-type]
+            since=since,
+            until=until,
+            limit=limit,
+        )
     rows = [msgspec.structs.asdict(record) for record in records]
 
     def render() -> None:
