@@ -17,6 +17,7 @@ from tauro._internal._dataset import (
     DatasetSpec,
     format_of_path,
 )
+from tauro._internal._fork import tell_after_fork
 from tauro.catalog._protocol import Dataset, DatasetFactory
 from tauro.catalog._registry import find_format
 from tauro.errors import DatasetError
@@ -49,6 +50,10 @@ class Catalog:
         self._outputs = {name: _spec(name, spec) for name, spec in (outputs or {}).items()}
         self._formats = dict(formats or {})
         self._made: dict[int, Dataset] = {}
+        self._lock = threading.Lock()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
         self._lock = threading.Lock()
 
     def __contains__(self, name: object) -> bool:

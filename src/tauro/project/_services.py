@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from tauro._internal import _optional
+from tauro._internal._fork import tell_after_fork
 from tauro.config import Context, MLOpsSettings
 from tauro.pipeline import Node, Service
 from tauro.project._policy import MLPolicy
@@ -33,6 +34,10 @@ class MLOpsHolder:
         self.store = store
         self.tenant_id = tenant_id
         self._made: dict[MLOpsSettings, MLOpsContext] = {}
+        self._lock = threading.Lock()
+        tell_after_fork(self)
+
+    def _after_fork(self) -> None:
         self._lock = threading.Lock()
 
     @property

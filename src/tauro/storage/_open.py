@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
@@ -127,21 +126,18 @@ def _folder_of(location: str) -> str:
     return unquote(rest)
 
 
-_guard = threading.Lock()
 _provider: Callable[[], StorageBackend] | None = None
 
 
 def set_storage_provider(provider: Callable[[], StorageBackend] | None) -> None:
     """Say which store components without a context use; None restores the default store."""
     global _provider  # noqa: PLW0603 - the one slot that mlops fills
-    with _guard:
-        _provider = provider
+    _provider = provider
 
 
 def get_active_storage(*, tenant_id: str | None = None) -> StorageBackend:
     """Return the store of the active context, else the default store."""
-    with _guard:
-        provider = _provider
+    provider = _provider
     backend = provider() if provider is not None else open_storage()
     if tenant_id is not None:
         return PrefixedStorage(backend, f"tenants/{check_tenant(tenant_id)}")
