@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.tracking.catalogue.support import make_run, seconds
 
-from tauro._internal._json import float_from_json, float_to_json
+from tauro._internal._floats import float_from_json, float_to_json
 from tauro.errors import FilterSyntaxError
 from tauro.tracking._catalogue import _select
 from tauro.tracking._catalogue._build import build_index

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import zlib
 from typing import Any, Final, TypeVar
@@ -14,21 +13,6 @@ _object_decoder: Final = msgspec.json.Decoder(dict[str, Any])
 _CHECKSUM: Final = re.compile(rb',\s*"checksum"\s*:\s*"([0-9a-f]{8})"\s*\}\s*\Z')
 _LONGEST: Final = 80
 """How far from the end a checksum may begin, with room for another layout of the same text."""
-
-
-_NAMED: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-def float_to_json(value: float) -> float | str:
-    """Return a number as JSON can hold it: NaN and the infinities by name."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def float_from_json(value: float | str) -> float:
-    """Return the number that :func:`float_to_json` wrote."""
-    return _NAMED[value] if isinstance(value, str) else float(value)
 
 
 def decode(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import click
 
-from tauro._internal._json import float_to_json
+from tauro._internal._floats import float_to_json
 from tauro._internal._terminal import cell_width, harmless, padded
 from tauro.cli._options import State
 from tauro.errors import ErrorCode, ExitCode, TauroError, create_error_response

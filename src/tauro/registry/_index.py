@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from tauro._internal._clock import now
+from tauro._internal._floats import float_from_json
 from tauro._internal._fork import tell_after_fork
-from tauro._internal._json import float_from_json, with_checksum
+from tauro._internal._json import with_checksum
 from tauro.errors import (
     CorruptDataError,
     StorageConflictError,

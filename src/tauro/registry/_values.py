@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tauro._internal._json import float_to_json
+from tauro._internal._floats import float_to_json
 from tauro.errors import ValidationError
 from tauro.flavors import ModelSignature
 from tauro.validation import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tauro._internal._json import float_from_json
+from tauro._internal._floats import float_from_json
 from tauro.registry._models import ArtifactFile, ModelMetadata, ModelStage, ParentVersion
 from tauro.registry._state import Annotation, ModelState
 from tauro.types import StrPath

@@ -10,8 +10,8 @@ from typing import Any
 
 from tauro._internal import _clock
 from tauro._internal._active import run_closed, run_opened, run_scope
+from tauro._internal._floats import float_to_json
 from tauro._internal._ids import new_id
-from tauro._internal._json import float_to_json
 from tauro.errors import (
     MLOpsError,
     RunNotActiveError,

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from tauro._internal._clock import from_ns
-from tauro._internal._json import decode, decode_checked, float_from_json, with_checksum
+from tauro._internal._floats import float_from_json
+from tauro._internal._json import decode, decode_checked, with_checksum
 
 Lifecycle = Literal["active", "deleted", "removing"]
 """``removing``: what :meth:`ExperimentTracker.gc` has begun to remove and nothing brings back."""

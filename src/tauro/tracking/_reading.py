@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tauro._internal._json import float_to_json
+from tauro._internal._floats import float_to_json
 from tauro.errors import TrackingValidationError
 from tauro.tracking import _artifacts
 from tauro.tracking._catalogue import RunPage

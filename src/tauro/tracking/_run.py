@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tauro._internal._active import make_active
-from tauro._internal._json import float_from_json
+from tauro._internal._floats import float_from_json
 from tauro.tracking._display import card, short
 from tauro.tracking._environment import storable
 from tauro.tracking._models import (

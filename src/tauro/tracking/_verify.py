@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from tauro._internal._json import float_to_json, strange_fields
+from tauro._internal._floats import float_to_json
+from tauro._internal._json import strange_fields
 from tauro.errors import (
     CorruptDataError,
     PathNotAllowedError,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tauro._internal._json import float_to_json
+from tauro._internal._floats import float_to_json
 from tauro._internal._shown import short_repr
 from tauro.errors import ValidationError
 from tauro.types import JsonValue

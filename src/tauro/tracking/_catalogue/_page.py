@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from tauro._internal._json import float_from_json
+from tauro._internal._floats import float_from_json
 from tauro.tracking._catalogue._capture import Captured
 from tauro.tracking._catalogue._fields import run_fields
 from tauro.tracking._catalogue._frame import captured_frame

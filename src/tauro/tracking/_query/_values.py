@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tauro._internal._json import float_from_json
+from tauro._internal._floats import float_from_json
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

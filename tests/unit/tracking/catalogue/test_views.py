@@ -19,7 +19,7 @@ import pytest
 from tests.unit.tracking.catalogue.support import DAY, Store, make_run, seconds
 
 from tauro._internal import _fs
-from tauro._internal._json import float_to_json
+from tauro._internal._floats import float_to_json
 from tauro.errors import LockTimeoutError
 from tauro.tracking._catalogue import RunCatalogue
 from tauro.tracking._catalogue._build import build_index
