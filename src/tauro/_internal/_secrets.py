@@ -16,6 +16,7 @@ _SECRET_KEY = re.compile(
 _USER_INFO = re.compile(
     r"(?P<scheme>\b[a-z][\w+.-]*://)(?P<user>[^\s:/@'\"]*):[^\s/'\"]+@", re.IGNORECASE
 )
+_TOKEN = re.compile(r"(?P<scheme>\bhttps?://)[^\s:/@'\"]+@", re.IGNORECASE)
 _QUERY = re.compile(r"(?P<key>[?&](?P<name>[\w.%-]+)=)[^&#\s'\"]+")
 _SIGNATURE = re.compile(r"(?:\A|[_-])sig(?:nature)?\Z", re.IGNORECASE)
 _IN_LINE = re.compile(
@@ -31,10 +32,14 @@ def is_secret_name(name: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """Return a text with the passwords of URLs masked, and the tokens that sign them."""
+    """Return a text with the passwords and tokens of URLs masked, and what signs them.
+
+    A user without a password is shown, but for HTTP, where it is a token.
+    """
     if "://" not in text:
         return text
-    return _QUERY.sub(_masked_value, _USER_INFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text))
+    text = _USER_INFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text)
+    return _QUERY.sub(_masked_value, _TOKEN.sub(rf"\g<scheme>{MASK}@", text))
 
 
 def _masked_value(found: re.Match[str]) -> str:
@@ -79,7 +84,8 @@ def holds_mask(value: Any) -> bool:
         return any(map(holds_mask, value))
     if not isinstance(value, str):
         return False
-    return value == MASK or ("://" in value and (f":{MASK}@" in value or f"={MASK}" in value))
+    shown = (f":{MASK}@", f"/{MASK}@", f"={MASK}")
+    return value == MASK or ("://" in value and any(each in value for each in shown))
 
 
 def mask_arguments(arguments: Sequence[str]) -> list[str]:

@@ -77,14 +77,26 @@ def _to_json(value: Any, key: str, error: type[ValidationError], depth: int) -> 
     if isinstance(value, float):
         return float_to_json(float(value))
     if isinstance(value, Mapping):
-        return {
-            _member(name, key, error): _to_json(item, key, error, depth + 1)
-            for name, item in value.items()
-        }
+        return _object(value, key, error, depth)
     if isinstance(value, list | tuple | set | frozenset | range):
         items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
         return [_to_json(item, key, error, depth + 1) for item in items]
     return _foreign(value, key, error, depth)
+
+
+def _object(
+    value: Mapping[Any, Any], key: str, error: type[ValidationError], depth: int
+) -> JsonValue:
+    members: dict[str, JsonValue] = {}
+    for name, item in value.items():
+        text = _member(name, key, error)
+        if text in members:
+            raise error(
+                f"The parameter {key!r} has two keys that JSON writes as {short_repr(text, 60)}.",
+                suggestions=["Give each member a text of its own as key."],
+            )
+        members[text] = _to_json(item, key, error, depth + 1)
+    return members
 
 
 def _foreign(value: Any, key: str, error: type[ValidationError], depth: int) -> JsonValue:

@@ -11,6 +11,10 @@ from tauro._internal._secrets import holds_mask, holds_secret, mask_secrets, mas
     ("text", "shown"),
     [
         ("postgresql://me:pw@host/db", "postgresql://me:***@host/db"),
+        ("https://ghp_0123@github.com/me/it.git", "https://***@github.com/me/it.git"),
+        ("ssh://git@github.com/me/it.git", None),
+        ("s3://bucket/a@b", None),
+        ("https://a.example/@me", None),
         ("https://a.example/c?sv=1&sig=ab%2Bc&sp=r", "https://a.example/c?sv=1&sig=***&sp=r"),
         ("https://h/x?X-Amz-Signature=ab&n=1", "https://h/x?X-Amz-Signature=***&n=1"),
         ("https://h/x?X-Amz-Security-Token=ab#top", "https://h/x?X-Amz-Security-Token=***#top"),
@@ -31,6 +35,7 @@ def test_passwords_and_signatures_of_urls_are_masked(text: str, shown: str | Non
         ({"dbs": [{"password": "x"}]}, True),
         ({"source": "postgresql://me:pw@host/db"}, True),
         ({"sources": ("https://h/x?sig=ab",)}, True),
+        ({"remote": "https://token@h/x"}, True),
         ({"api_token": None, "n": 3, "many": [1, "a"], "text": "a: ***"}, False),
         ({"source": "s3://bucket/***/x.csv"}, False),
     ],

@@ -66,6 +66,7 @@ def test_values_become_plain_json(value: object, expected: object) -> None:
         (int, r"builtins.type"),
         (2**64, "65 bits"),
         ({(1, 2): 3}, r"key \(1, 2\)"),
+        ({1: "a", "1": "b"}, "two keys that JSON writes as '1'"),
         pytest.param({10**5000: 1}, "key …", id="a key too long to write"),
         ("\ud800", "UTF-8"),
         ("a" * 65_535, "65537 bytes"),
