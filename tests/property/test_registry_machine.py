@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -251,7 +250,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.counter > 3)
     @rule(who=WHO)
     def collect(self, who: int) -> None:
-        self.registries[who].gc(deleted_for=timedelta(0), staged_for=timedelta(0))
+        self.registries[who].gc(older_than_days=0, unfinished_older_than_days=0)
         for twin in self.twins.values():
             everything = range(1, len(twin.contents) + 1)
             twin.purged |= set(everything) if twin.deleted else twin.gone

@@ -6,11 +6,11 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tauro._internal import _fs
-from tauro.errors import StorageNotFoundError, ValidationError
+from tauro._internal._days import days
+from tauro.errors import StorageNotFoundError
 from tauro.events import Operation
 from tauro.mlops._export import disk_errors
 from tauro.mlops._verify import mark_damage, verify_around
@@ -32,8 +32,6 @@ _PARTS = {
     "audit": "audit",
     "_tauro": "upkeep",
 }
-
-_MOST_DAYS = 365_000
 
 
 def verify_store(context: MLOpsContext) -> Iterator[Damage]:
@@ -198,14 +196,8 @@ def collect_garbage(
         StoreFormatError: There is no store.
         ValidationError: ``older_than_days`` is no number of days from 0 on.
     """
-    given: object = older_than_days
-    if not isinstance(given, int | float) or not 0 <= given <= _MOST_DAYS:
-        raise ValidationError(
-            f"older_than_days is {older_than_days!r}; days from 0 to {_MOST_DAYS} are expected.",
-            suggestions=["0 removes all that is marked as deleted, 30 what was a month ago."],
-        )
+    days(older_than_days, "older_than_days")
     _need_store(context)
-    age = timedelta(days=older_than_days)
-    versions = context.model_registry.gc(deleted_for=age, dry_run=dry_run)
+    versions = context.model_registry.gc(older_than_days=older_than_days, dry_run=dry_run)
     runs = context.experiment_tracker.gc(older_than_days=older_than_days, dry_run=dry_run)
     return {**runs, **versions}

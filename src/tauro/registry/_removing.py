@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tauro._internal._clock import now
+from tauro._internal._days import days
 from tauro.errors import ModelNotFoundError, StageConflictError
 from tauro.events import Operation
 from tauro.registry import _decide, _upkeep, _verify
@@ -168,19 +169,24 @@ class RemoveVerbs(RegistryBase):
     def gc(
         self,
         *,
-        deleted_for: timedelta = timedelta(days=30),
-        staged_for: timedelta = timedelta(1),
+        older_than_days: float = 30.0,
+        unfinished_older_than_days: float = 1.0,
         dry_run: bool = False,
     ) -> dict[str, Any]:
         """Remove for good what nobody can ask for any more; return what was removed.
 
         Args:
-            deleted_for: Files of versions that were deleted at least this long ago. Their numbers
+            older_than_days: Files of versions that were deleted at least so long ago. Their numbers
                 and their history stay.
-            staged_for: Files of registrations that began at least this long ago and never came to
-                be.
+            unfinished_older_than_days: Files of registrations that began at least so long ago and
+                never came to be.
             dry_run: Only tell what would be removed.
+
+        Raises:
+            ValidationError: An age is no number of days; nothing was removed.
         """
+        deleted_for = days(older_than_days, "older_than_days")
+        staged_for = days(unfinished_older_than_days, "unfinished_older_than_days")
         purged = _upkeep.purge_deleted(self._core, deleted_for, "gc", dry_run=dry_run)
         for name, _ in () if dry_run else purged:
             self._index.note(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +59,7 @@ class UpkeepSuite(RegistryFixtures):
     ) -> None:
         registry.delete_model_version("fraud", 1)
         assert registry.gc()["versions"] == []
-        assert registry.gc(deleted_for=timedelta(0))["versions"] == [
-            {"name": "fraud", "version": 1}
-        ]
+        assert registry.gc(older_than_days=0)["versions"] == [{"name": "fraud", "version": 1}]
         assert storage.list_paths("model_registry/artifacts/fraud/v1") == []
         with pytest.raises(ModelNotFoundError, match="removed for good"):
             registry.restore_model_version("fraud", 1)
@@ -73,7 +70,7 @@ class UpkeepSuite(RegistryFixtures):
     ) -> None:
         storage.write_bytes(f"model_registry/staging/{new_id()}/model.bin", b"left")
         assert registry.gc()["staging"] == 0
-        assert registry.gc(staged_for=timedelta(0))["staging"] == 1
+        assert registry.gc(unfinished_older_than_days=0)["staging"] == 1
         assert storage.list_paths("model_registry/staging") == []
         assert registry.verify() == []
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from tauro._internal import _clock
+from tauro._internal._days import days
 from tauro.errors import TrackingValidationError
 from tauro.tracking._core import ExperimentLike, index_errors
 from tauro.tracking._experiment import Experiment
@@ -195,7 +195,7 @@ class ExperimentTracker(ReadVerbs):
         Raises:
             TrackingValidationError: ``older_than_days`` is no number of days; nothing was removed.
         """
-        before = _days_ago(older_than_days)
+        age = days(older_than_days, "older_than_days", error=TrackingValidationError)
         if not dry_run:
             self._opened_for_writing()
         removal = Removal(
@@ -204,7 +204,7 @@ class ExperimentTracker(ReadVerbs):
             self._log,
             self.observers,
             is_written=self._is_being_written,
-            before=before,
+            before=_clock.now() - age,
             root=self._root,
         )
         if dry_run:
@@ -272,14 +272,3 @@ class ExperimentTracker(ReadVerbs):
 
     def __repr__(self) -> str:
         return f"ExperimentTracker({self.storage.uri!r})"
-
-
-def _days_ago(days: float) -> datetime:
-    try:
-        if days >= 0:
-            return _clock.now() - timedelta(days=days)
-    except (TypeError, ValueError, OverflowError):
-        pass  # a text, NaN, or before there were years
-    raise TrackingValidationError(
-        f"older_than_days is {days!r}; expected a number of days, 0 or more."
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,7 @@ def check_registered(store: Path, source: Path, out: Path, was_acknowledged: boo
         assert versions == [1, 2, 3]
     check_whole(registry, source, out)
     assert registry.register_model("fraud", source).version == len(versions) + 1
-    registry.gc(staged_for=timedelta(0))
+    registry.gc(unfinished_older_than_days=0)
     assert not list((store / "model_registry/staging").iterdir())
 
 

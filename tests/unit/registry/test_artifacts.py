@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -109,7 +108,7 @@ def test_gc_removes_a_staging_folder_in_which_no_file_came_to_be(tmp_path: Path)
     unfinished = left.with_name(".tmp-1-1-abcdef")
     unfinished.mkdir()
     assert registry.gc()["staging"] == 0
-    assert registry.gc(staged_for=timedelta(0))["staging"] == 1
+    assert registry.gc(unfinished_older_than_days=0)["staging"] == 1
     assert not left.exists()
     assert unfinished.exists()  # that is for the store's own gc
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import warnings
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +252,6 @@ def test_a_disk_that_fails_at_any_call_leaves_an_object_whole_or_absent(tmp_path
         assert made is None or made == versions[-1]
         fresh.repair()  # moves into place what a failed rename left in staging
         assert fresh.verify() == []
-    fresh.gc(staged_for=timedelta(0))
+    fresh.gc(unfinished_older_than_days=0)
     assert not list((tmp_path / "store/model_registry/staging").iterdir())
     assert list(fresh.load_model("rule", allow_pickle=True).predict({"a": [3]})) == [True]

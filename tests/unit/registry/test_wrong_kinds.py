@@ -71,3 +71,14 @@ def test_a_limit_that_would_delete_everything_is_refused(
         ModelRegistry(tmp_path / "store", **{what: limit})
     with pytest.raises(ConfigError, match=what):
         MLOpsConfig(**{what: limit})
+
+
+@pytest.mark.parametrize("age", [-1, "3", True, float("nan"), 1e300, None], ids=repr)
+@pytest.mark.parametrize("what", ["older_than_days", "unfinished_older_than_days"])
+def test_an_age_that_is_no_number_of_days_removes_nothing(
+    registry: ModelRegistry, what: str, age: Any
+) -> None:
+    registry.delete_model_version("m", 1)
+    with pytest.raises(ValidationError, match=f"{what} is .*; a number of days from 0"):
+        registry.gc(**{what: age})
+    assert registry.gc(older_than_days=0)["versions"] == [{"name": "m", "version": 1}]
