@@ -111,30 +111,53 @@ def test_the_commands_that_a_page_shows_exist(page: Path) -> None:
                 _check(command_line, page)
 
 
-@pytest.mark.parametrize("name", ["getting-started", "events", "operations", "security"])
+SHELL = ("bash", "sh", "console")
+SHOWN = [*PAGES, *sorted((ROOT / "examples").rglob("README.md"))]
+WITH_COMMANDS = [page for page in SHOWN if any(info.startswith(SHELL) for info, _ in blocks(page))]
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_commands_of_a_page_run(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python and shell blocks in their order, in one folder; a block that does not run says why."""
     from tauro.mlops import set_mlops_context
 
     monkeypatch.chdir(tmp_path)
-    page = ROOT / "docs" / f"{name}.md"
     namespace: dict[str, object] = {"__name__": "docs"}
-    ran = 0
     try:
-        for info, body in blocks(page):
-            kind, _, rest = info.partition(" ")
-            if rest.startswith("norun:"):
-                assert len(rest) > 20, "say why the block does not run"
-            elif kind == "python":
+        for kind, why, body in _steps(page):
+            if kind == "python" and not why:
                 exec(compile(body, page.name, "exec"), namespace)
-            elif kind == "bash":
-                ran += sum(_run(line, monkeypatch) for line in body.splitlines())
+            elif kind in SHELL and not why:
+                ran = sum(_run(line, monkeypatch) for line in body.splitlines())
+                assert ran, f"a block of {page.name} runs nothing"
     finally:
         set_mlops_context(None)
         logging.captureWarnings(capture=False)
-    assert ran
+
+
+@pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_stands_for_a_block_that_does_not_run_is_there(page: Path) -> None:
+    """Its reason is a sentence, and the test that it names exists."""
+    for kind, why, _ in _steps(page):
+        if kind in (*SHELL, "python") and why:
+            assert len(why.split()) >= 4, f"{page.name}: {why!r} says little"
+            for named in re.findall(r"tests/\S+\.py", why):
+                assert (ROOT / named).is_file(), f"{page.name}: there is no {named}"
+
+
+def _steps(page: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield each block's kind, why it does not run (empty where it does), and its text.
+
+    None runs after the last one of the shell that does: Python alone is another test's.
+    """
+    found = [(*info.partition(" ")[::2], body) for info, body in blocks(page)]
+    reasons = [rest.partition("norun:")[2].strip() for _, rest, _ in found]
+    runs = [kind in SHELL and not why for (kind, _, _), why in zip(found, reasons, strict=True)]
+    last = len(runs) - runs[::-1].index(True) if True in runs else 0
+    for at, ((kind, _, body), why) in enumerate(zip(found, reasons, strict=True)):
+        yield kind, why or ("" if at < last else "no command follows that needs it"), body
 
 
 def _run(line: str, monkeypatch: pytest.MonkeyPatch) -> bool:
