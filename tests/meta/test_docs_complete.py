@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tools import api, reference
 from tools._markdown import docstring
 from tools._source import is_used, member_docs
 
-from tauro.cli._main import COMMANDS, main, root
+from tauro.cli._main import COMMANDS, root
 from tauro.config import SETTING_KEYS
 from tauro.errors import ErrorCode, ExitCode
 from tauro.events import EventType, HookType
@@ -113,28 +114,45 @@ def test_the_commands_that_a_page_shows_exist(page: Path) -> None:
 
 SHELL = ("bash", "sh", "console")
 SHOWN = [*PAGES, *sorted((ROOT / "examples").rglob("README.md"))]
+PREAMBLE = """
+import os
+
+def _tauro(arguments):
+    from tauro.cli._main import main
+
+    try:
+        main(arguments)
+    except SystemExit as ended:
+        assert not ended.code, arguments
+"""
 WITH_COMMANDS = [page for page in SHOWN if any(info.startswith(SHELL) for info, _ in blocks(page))]
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_the_commands_of_a_page_run(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Python and shell blocks in their order, in one folder; a block that does not run says why."""
-    from tauro.mlops import set_mlops_context
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    """Python and shell blocks in their order, in one folder; a block that does not run says why.
 
-    monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {"__name__": "docs"}
-    try:
-        for kind, why, body in _steps(page):
-            if kind == "python" and not why:
-                exec(compile(body, page.name, "exec"), namespace)
-            elif kind in SHELL and not why:
-                ran = sum(_run(line, monkeypatch) for line in body.splitlines())
-                assert ran, f"a block of {page.name} runs nothing"
-    finally:
-        set_mlops_context(None)
-        logging.captureWarnings(capture=False)
+    Each page has a process of its own, as its reader has: the hooks that it registers end with it.
+    """
+    parts = [PREAMBLE]
+    for kind, why, body in _steps(page):
+        if kind == "python" and not why:
+            parts.append(body)
+        elif kind in SHELL and not why:
+            lines = [line for each in body.splitlines() if (line := _call(each))]
+            assert lines, f"a block of {page.name} runs nothing"
+            parts += lines
+    script = tmp_path / "page.py"
+    script.write_text("\n".join(parts), encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -160,16 +178,13 @@ def _steps(page: Path) -> Iterator[tuple[str, str, str]]:
         yield kind, why or ("" if at < last else "no command follows that needs it"), body
 
 
-def _run(line: str, monkeypatch: pytest.MonkeyPatch) -> bool:
+def _call(line: str) -> str:
+    """Return a line of the shell as one of Python; empty where it is a comment."""
     program, *arguments = shlex.split(line, comments=True) or [""]
     if program == "cd":
-        monkeypatch.chdir(arguments[0])
-    elif program:
-        assert program == "tauro", f"{line!r} is not run: mark its block norun"
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        assert ended.value.code == 0, line
-    return program == "tauro"
+        return f"os.chdir({arguments[0]!r})"
+    assert program in ("", "tauro"), f"{line!r} is not run: mark its block norun"
+    return f"_tauro({arguments!r})" if program else ""
 
 
 def _check(line: str, page: Path) -> None:
