@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +79,7 @@ class SqlDataset:
                     raise _optional.missing(
                         driver, extra=None, purpose=f"The database {self._shown}"
                     ) from error
+                weakref.finalize(self, self._made.dispose)
             return self._made
 
     def _create(self) -> Any:

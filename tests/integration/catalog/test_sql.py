@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def test_a_save_that_fails_leaves_the_table(tmp_path: Path) -> None:
     bad = MAKERS["pandas"]([{"n": 1}, {"n": object()}])
     with pytest.raises(DatasetError):
         catalog.save("x", bad)
-    with sqlite3.connect(tmp_path / "shop.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
         assert connection.execute("select n from t").fetchall() == [(1,)]
 
 
@@ -91,6 +93,22 @@ def test_passwords_are_not_shown(tmp_path: Path) -> None:
 def test_a_connection_that_is_no_url(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be loaded from its connection"):
         table(tmp_path, connection="no url", table="t").load("x")
+
+
+def test_connections_end_with_their_dataset(tmp_path: Path) -> None:
+    """Python 3.13 warns of those of SQLite that nobody closed."""
+    spec = DatasetSpec(name="x", format="sql", connection="sqlite:///shop.db", table="t")
+    dataset = SqlDataset(spec, tmp_path)
+    dataset.save(MAKERS["pandas"]([{"n": 1}]))
+    assert rows_of(dataset.load()) == [{"n": 1}]
+    with dataset._database().connect() as connection:
+        mine = connection.connection.dbapi_connection
+    assert isinstance(mine, sqlite3.Connection)
+    mine.execute("select 1")
+    del dataset
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        mine.execute("select 1")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
