@@ -14,6 +14,7 @@ import errno
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,12 +162,20 @@ def check_done(name: str, store: Path, copy: Path) -> None:
 
 @contextmanager
 def copies(stores: tuple[Path, Path], folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Give a store and the copy of another one, for one try."""
+    """Give a store and the copy of another one, for one try.
+
+    What a killed import leaves in the folder of temporary files goes with the try: the next import
+    looks at every one of them, so that each try would take a call more than the one before.
+    """
     store = Path(shutil.copytree(stores[0], folder / "store"))
     copy = Path(shutil.copytree(stores[1], folder / "copy"))
+    temporary, usual = folder / "temporary", tempfile.tempdir
+    temporary.mkdir()
+    tempfile.tempdir = str(temporary)
     try:
         yield store, copy
     finally:
+        tempfile.tempdir = usual
         for path in folder.iterdir():
             shutil.rmtree(path, ignore_errors=True)
 
