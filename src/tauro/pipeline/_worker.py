@@ -56,9 +56,20 @@ def _receive(
 def _answer(payload: bytes) -> tuple[bool, bytes]:
     try:
         function, args, kwargs = pickle.loads(payload)  # noqa: S301 - from the process that started us
-        return True, pickle.dumps(function(*args, **kwargs))
+        return True, _sendable(function(*args, **kwargs))
     except Exception as error:  # noqa: BLE001 - the caller gets whatever the call raised
         return False, _portable(error)
+
+
+def _sendable(result: Any) -> bytes:
+    try:
+        return pickle.dumps(result)
+    except Exception as error:
+        error.add_note(
+            "What is returned in a process of its own is pickled on its way to the others: return "
+            "data, or save it as a declared output."
+        )
+        raise
 
 
 def _portable(error: Exception) -> bytes:
