@@ -21,6 +21,7 @@ import shutil
 import stat as stat_module
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 if sys.platform != "win32":
@@ -135,6 +136,27 @@ def try_lock_fd(fd: int, path: str, *, needed: bool = False) -> bool:
         if needed or error.errno not in NO_LOCKS:
             raise
     return True
+
+
+@contextmanager
+def locked_folder(folder: str) -> Iterator[None]:
+    """Exclude every other thread and process that locks this folder meanwhile.
+
+    Nobody is excluded where the file system has no locks, or none for folders (NFS, Windows).
+    """
+    _before("lock", folder)
+    if sys.platform == "win32":
+        yield
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # that there is no lock
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):  # closing is not enough: a child forked meanwhile has it open, too
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
 
 
 def is_same_file(fd: int, path: str) -> bool:

@@ -71,7 +71,7 @@ class FrameDataset:
         exclusive = spec.write_mode == "error"
         if exclusive and not spec.versioned and place.exists():
             raise place.taken()
-        with writing(spec, place.shown, engine.errors):
+        with writing(spec, place.shown, engine.errors), place.appending():
             if spec.partition_by:
                 from tauro.catalog import _partitions
 

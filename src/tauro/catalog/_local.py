@@ -54,6 +54,14 @@ class LocalFiles:
         return path
 
     @contextmanager
+    def appending(self, path: str) -> Iterator[None]:
+        """Let nobody else on this machine add to a file of this folder until it is left."""
+        folder = os.path.dirname(os.path.realpath(path))
+        _fs.make_dirs(folder)
+        with _fs.locked_folder(folder):
+            yield
+
+    @contextmanager
     def staged(self, path: str, *, exclusive: bool = False) -> Iterator[str]:
         """Give a name to write to; on leaving, what was written there takes the place of ``path``.
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -124,6 +124,12 @@ class Place:
             if not self.files.exists(self._version_file(name)):
                 return self._version_file(name)
             moment += 1000
+
+    def appending(self) -> AbstractContextManager[None]:
+        """Let nobody else add to this data meanwhile: it is read, added to, and replaced."""
+        if self.spec.write_mode != "append" or self.spec.versioned or self.is_pattern:
+            return nullcontext()
+        return self.files.appending(self.path)
 
     @contextmanager
     def replaced(self, *, exclusive: bool = False) -> Iterator[str]:

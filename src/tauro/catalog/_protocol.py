@@ -81,6 +81,9 @@ class Files(Protocol):
             FileExistsError: ``exclusive`` and something is there already.
         """
 
+    def appending(self, path: str) -> AbstractContextManager[None]:
+        """Let nobody else add to ``path`` until it is left, where that can be had."""
+
     def fingerprint(self, path: str) -> str:
         """Return a text that changes with a file's content."""
 

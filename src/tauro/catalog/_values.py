@@ -62,9 +62,9 @@ class JsonDataset(FrameDataset):
         if library in _FRAME_LIBRARIES or lines or spec.partition_by:
             super().save(data)
             return
-        if spec.write_mode == "append" and not spec.versioned and place.exists():
-            data = self._extended(data)
-        with writing(spec, place.shown, READ_ERRORS):
+        with writing(spec, place.shown, READ_ERRORS), place.appending():
+            if spec.write_mode == "append" and not spec.versioned and place.exists():
+                data = self._extended(data)
             text = json.dumps(data, default=plain, **{**_JSON, **spec.save_options})
             _save_bytes(text.encode() + b"\n", place, spec)
 
@@ -131,7 +131,7 @@ class TextDataset:
                 suggestions=["Use 'format: json' for other values."],
             )
         encoding = str(spec.save_options.get("encoding", "utf-8"))
-        with writing(spec, place.shown, READ_ERRORS):
+        with writing(spec, place.shown, READ_ERRORS), place.appending():
             encoded = data.encode(encoding)
             if spec.write_mode == "append" and not spec.versioned and place.exists():
                 encoded = place.files.read_bytes(place.path) + encoded

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,53 @@ def test_appending_to_csv_keeps_every_byte(tmp_path: Path, engine: str) -> None:
     text = (tmp_path / "x.csv").read_text()
     assert text.startswith('code,n\n007,1.10\n"a,b",2\n')
     assert text.replace('"008"', "008").endswith("008,3\n"), "in the order of the file's columns"
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from tauro.catalog import Catalog
+
+engine, path, who = sys.argv[1:]
+specs = {"x": {"path": path, "engine": engine, "write_mode": "append"}}
+catalog = Catalog({}, specs, root=Path.cwd())
+input()  # until all are there
+for number in range(30):
+    if path.endswith(".txt"):
+        catalog.save("x", f"{who} {number}\\n")
+    elif engine == "python":
+        catalog.save("x", [{"who": int(who), "n": number}])
+    else:
+        import pandas
+        catalog.save("x", pandas.DataFrame({"who": [int(who)], "n": [number]}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "path"),
+    [
+        ("pandas", "x.parquet"),
+        ("python", "x.csv"),
+        ("python", "x.jsonl"),
+        ("python", "x.json"),
+        ("python", "x.txt"),
+    ],
+)
+def test_processes_that_append_at_once_lose_nothing(tmp_path: Path, engine: str, path: str) -> None:
+    """The file is read, added to and replaced; one that did so beside another would undo it."""
+    command = [sys.executable, "-c", APPEND, engine, path]
+    beginning: dict[str, Any] = {"cwd": tmp_path, "stdin": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen([*command, str(who)], **beginning) for who in range(3)]
+    for each in running:
+        assert each.stdin is not None
+        each.stdin.write("\n")
+        each.stdin.close()
+    assert [each.wait(240) for each in running] == [0, 0, 0]
+    found = output(tmp_path, path=path, engine=engine).load("x")
+    rows = found.splitlines() if path == "x.txt" else rows_of(found)
+    assert len(rows) == 90
+    assert len({str(row) for row in rows}) == 90
+    assert [entry.name for entry in tmp_path.iterdir()] == [path]
 
 
 def test_appending_other_columns_is_refused(tmp_path: Path) -> None:
