@@ -193,7 +193,7 @@ class ReadVerbs(LogVerbs):
 
     def _show(self, record: RunRecord, last: Mapping[str, Summary]) -> None:
         values = {key: float_to_json(each.last_value) for key, each in last.items()}
-        self._catalogue.show_metrics(record.run_id, {**record.metrics, **values})
+        self._catalogue.show_metrics(record.run_id, values)
 
     def count_runs(
         self,

@@ -244,15 +244,15 @@ class RunCatalogue:
             rows = passing(view, _IS_RUNNING, None, include_deleted=False)
             return view.capture(rows.tolist()).records() if len(rows) else []
 
-    def show_metrics(self, run_id: str, metrics: Mapping[str, float | str]) -> None:
+    def show_metrics(self, run_id: str, values: Mapping[str, float | str]) -> None:
         """Let queries see values of a run's metrics that its document does not have yet.
 
         Args:
-            run_id: A run that is recorded as running.
-            metrics: Its last values, as documents hold them.
+            run_id: A run that was recorded as running; nothing is shown if it has ended meanwhile.
+            values: Its last values, as documents hold them.
         """
         with self._loader.guard:
-            self._loader.view.show_metrics(run_id, metrics)
+            self._loader.view.show_metrics(run_id, values)
 
     def has_experiment(self, experiment_id: str) -> bool:
         """Tell whether an experiment, a deleted one too, was there when last looked."""

@@ -16,7 +16,7 @@ from tauro.tracking._catalogue._columns import Column, Mask, NumberColumn, TextC
 from tauro.tracking._catalogue._fields import RUN_TIMES, run_fields
 from tauro.tracking._catalogue._index import Index
 from tauro.tracking._catalogue._table import DOCUMENT
-from tauro.tracking._models import decode_run, encode
+from tauro.tracking._models import RunStatus, decode_run, encode
 from tauro.tracking._query._ast import Field, Kind
 from tauro.tracking._query._rowwise import read
 
@@ -87,15 +87,19 @@ class View:
             for field, column in self._columns.items():
                 _put(column, row, field, fields)
 
-    def show_metrics(self, run_id: str, metrics: Mapping[str, float | str]) -> None:
-        """Show values that a run's document does not have yet; a newer document replaces them."""
+    def show_metrics(self, run_id: str, values: Mapping[str, float | str]) -> None:
+        """Show values that a run's document does not have yet; a newer document replaces them.
+
+        One that has ended meanwhile keeps its own, which were read later than these.
+        """
         row = self.row_of(run_id)
         if row is None:
             return
         record = self.capture([row]).records()[0]
-        if record.metrics == metrics:
+        metrics = {**record.metrics, **values}
+        if record.status is not RunStatus.RUNNING or record.metrics == metrics:
             return
-        record.metrics = dict(metrics)
+        record.metrics = metrics
         self.changes[row] = Change(record.experiment_id, run_id, self.revs[row], encode(record))
         fields = run_fields(record)
         for field, column in self._columns.items():

@@ -433,3 +433,30 @@ def test_verify_knows_what_a_search_shows_of_a_run_that_goes_on(
     tracker.compact()
     damages = list(verify_around(LocalStorageBackend(store)))
     assert damages == []
+
+
+def test_a_run_that_ends_while_a_search_reads_its_points_keeps_its_last_values(
+    store: Path,
+    tracker: ExperimentTracker,
+    other: ExperimentTracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the search had read before was shown over them, published, and named as damage."""
+    run = tracker.start_run(experiment_name="one")
+    run.log_metric("loss", 10.0)
+    summaries = other._log.summaries
+
+    def read_then_end(*about: Any) -> Any:
+        found = summaries(*about)
+        if run.status is RunStatus.RUNNING:
+            run.log_metric("loss", 23.0)
+            run.end()
+            assert other.query_runs().records[0].status is RunStatus.COMPLETED
+        return found
+
+    monkeypatch.setattr(other._log, "summaries", read_then_end)
+    for _ in range(2):
+        [record] = other.query_runs().records
+        assert record.metrics == {"loss": 23.0}
+    other.compact()
+    assert [*other.verify(), *verify_around(LocalStorageBackend(store))] == []
