@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from tauro._internal import _optional
+from tauro._internal import _fs, _optional
 from tauro._internal._dataset import DatasetSpec
 from tauro._internal._secrets import mask_text
 from tauro.catalog._engine import READ_ERRORS, Engine, convert, reading, writing
@@ -90,10 +91,18 @@ class DeltaDataset:
             initial_delay=0.02,
             retry_on=(self._delta.exceptions.CommitFailedError,),
         )
-        with writing(spec, self._shown, (*engine.errors, *self._errors)):
+        with writing(spec, self._shown, (*engine.errors, *self._errors)), self._turn():
             with_retry(overtaken)(self._delta.write_deltalake)(
                 self._uri, table, mode=spec.write_mode, storage_options=self._storage, **options
             )
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """Let savers of this machine take turns: of two that make the table, both would fill it."""
+        if "://" in self._uri:
+            return nullcontext()
+        folder = os.path.dirname(os.path.realpath(self._uri))
+        _fs.make_dirs(folder)
+        return _fs.locked_folder(folder)
 
     def exists(self) -> bool:
         """Tell whether there is a table."""
