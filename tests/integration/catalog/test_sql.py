@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sqlite3
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forks import succeeds_in_child
 from tests.unit.catalog.frames import ENGINES, MAKERS, rows_of
 
 from tauro._internal._dataset import DatasetSpec
@@ -122,30 +121,12 @@ def test_a_forked_child_has_connections_of_its_own(tmp_path: Path) -> None:
     dataset.save(MAKERS["pandas"]([{"n": 1}]))
     with dataset._database().connect() as connection:
         parents = connection.connection.dbapi_connection
-    held, let_go = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        with dataset._lock:
-            held.set()
-            let_go.wait()
+    def reads_on_its_own() -> bool:
+        with dataset._database().connect() as connection:
+            mine = connection.connection.dbapi_connection is not parents
+        return mine and rows_of(dataset.load()) == [{"n": 1}]
 
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(240)
-    child = os.fork()
-    if child == 0:
-        signal.alarm(120)
-        code = 1
-        try:
-            with dataset._database().connect() as connection:
-                mine = connection.connection.dbapi_connection is not parents
-            code = 0 if mine and rows_of(dataset.load()) == [{"n": 1}] else 2
-        finally:
-            os._exit(code)
-    try:
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        let_go.set()
-        holder.join()
+    assert succeeds_in_child(dataset._lock, reads_on_its_own)
     with dataset._database().connect() as connection:
         assert connection.connection.dbapi_connection is parents

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
+from tests.forks import succeeds_in_child
 
 from tauro._internal import _ids
 from tauro._internal._fork import tell_after_fork
@@ -39,21 +39,5 @@ class _Named:
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_an_object_that_takes_an_id_in_a_child_is_not_stuck() -> None:
     """Another thread of the parent may be taking one at the moment of the fork."""
-    named, held, let_go = _Named(), threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with _ids._lock:
-            held.set()
-            let_go.wait()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(240)
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if named.name else 1)
-    try:
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        let_go.set()
-        holder.join()
+    named = _Named()
+    assert succeeds_in_child(_ids._lock, lambda: named.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.forks import succeeds_in_child
 
 import tauro
 from tauro.health import (
@@ -252,21 +253,6 @@ def test_threads_that_race_to_the_first_metric_make_one_store(tmp_path: Path) ->
 def test_a_child_forked_while_a_part_is_made_is_not_stuck() -> None:
     """The lock that a thread of the parent held is made anew."""
     context = init_mlops(storage_path="s")
-    held, let_go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with context._making:
-            held.set()
-            let_go.wait()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(240)
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if context.storage.uri and get_mlops_context() is context else 1)
-    try:
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        let_go.set()
-        holder.join()
+    assert succeeds_in_child(
+        context._making, lambda: context.storage.uri and get_mlops_context() is context
+    )

@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forks import NEEDS_FORK, succeeds_in_child
 
 from tauro.registry import ModelRegistry
 
-pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there"),
-    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
-]
-
-
-@contextmanager
-def held(lock: AbstractContextManager[Any]) -> Iterator[None]:
-    """Have another thread hold a lock."""
-    taken, let_go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with lock:
-            taken.set()
-            let_go.wait()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert taken.wait(240)
-        yield
-    finally:
-        let_go.set()
-        holder.join()
-
-
-def in_child(check: Callable[[], object]) -> int:
-    """Return the exit code of a child: 0 if it did not return false there."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(1 if check() is False else 0)
-        finally:
-            os._exit(2)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+pytestmark = NEEDS_FORK
 
 
 @pytest.fixture
@@ -72,13 +35,16 @@ def test_a_child_waits_for_no_thread_of_its_parent(registry: ModelRegistry, whic
         "one model": core.own_ledger("m").frozen(),
         "listing": core.listing._guard,
     }
-    with held(locks[which]):
-        assert in_child(lambda: is_whole(registry)) == 0
+    assert succeeds_in_child(locks[which], lambda: is_whole(registry))
 
 
 def test_a_child_leaves_the_index_to_its_parent(registry: ModelRegistry) -> None:
     """What the parent has not published yet the parent publishes, be it doing so just now."""
     registry._index._dirty.add("m")
-    with held(registry._index._guard):
-        assert in_child(registry._index.flush_at_exit) == 0
+
+    def ends() -> bool:
+        registry._index.flush_at_exit()
+        return True
+
+    assert succeeds_in_child(registry._index._guard, ends)
     assert registry._index._dirty == {"m"}
